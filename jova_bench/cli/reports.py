@@ -160,7 +160,7 @@ def _pages(args: argparse.Namespace) -> int:
         args.html or None,
         slices=names(args.slices) or (),
         reported=args.reported,
-        figures=[figure for file in args.sweep for figure in read_sweep(file)],
+        sweeps=[read_sweep(file) for file in args.sweep],
         votes=read_fit(args.votes) if args.votes else None,
         assets=asset_table(args.assets),
         progress=Terminal(),

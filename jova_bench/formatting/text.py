@@ -27,6 +27,20 @@ def signed(value: float, places: int) -> str:
     return text if text.startswith("-") or float(text) == 0 else f"+{text}"
 
 
+def range_text(least: float, most: float) -> str:
+    """Formats a range of differences: `+0.10 to +0.17`, or one where both ends read alike."""
+    places = decimals(max(abs(least), abs(most)), None)
+    ends = [signed(value, places) for value in (least, most)]
+    return ends[0] if ends[0] == ends[1] else f"{ends[0]} to {ends[1]}"
+
+
+def difference_text(delta: float, ci: tuple[float, float]) -> str:
+    """Formats a difference and its interval: `+0.14 [+0.10, +0.17]`."""
+    places = decimals(max(map(abs, ci)), None)
+    low, high = (signed(end, places) for end in ci)
+    return f"{signed(delta, places)} [{low}, {high}]"
+
+
 def counted(count: int, what: str) -> str:
     """Formats a number of things: `1 clip`, `2 clips`."""
     return f"{count:,} {what}{'s' * (count != 1)}"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from jova_bench.formatting.text import setting_text
@@ -24,6 +26,26 @@ class Arms:
     """Value of the axis' factor of each arm of a line."""
     apart: Mapping[str, str]
     """Labels of the other arms, in order."""
+
+    @property
+    def geometric(self) -> bool:
+        """Whether three or more positive values are nearer to equal ratios than to equal differences."""
+        values = sorted(set(self.values.values()))
+        if len(values) < 3 or values[0] <= 0:
+            return False
+        steps = [high - low for low, high in pairwise(values)]
+        ratios = [math.log(high / low) for low, high in pairwise(values)]
+        return max(ratios) / min(ratios) < max(steps) / min(steps)
+
+    @property
+    def places(self) -> Mapping[str, float]:
+        """Places of the arms of lines: their values, or logarithms of these where the values are geometric."""
+        return {arm: math.log10(value) if self.geometric else value for arm, value in self.values.items()}
+
+    @property
+    def axis(self) -> str:
+        """Title of the axis, which says that it is logarithmic where it is."""
+        return f"{self.title} (logarithmic)" if self.geometric else self.title
 
 
 def placed(record: Mapping[str, Any]) -> Arms:

@@ -87,7 +87,7 @@ def curves(record: Mapping[str, Any], says: str = ABOUT) -> str:
 
 
 def _across(arms: Arms) -> _Across:
-    """Places numbers in true distances, then the arms apart in equal ones."""
+    """Places numbers in true distances, of logarithms where they are geometric, then the arms apart in equal ones."""
     names = [re.sub("(=|, )", r"\1\n", label).split("\n") for label in arms.apart.values()]
     widest = LETTER * max((len(line) for lines in names for line in lines), default=0)
     plot, count = WIDTH - RIGHT - LEFT, len(names)
@@ -95,9 +95,9 @@ def _across(arms: Arms) -> _Across:
     start = WIDTH - RIGHT - count * slot if arms.lines else LEFT
     place, room, marks, height = {}, {}, [], 0.0
     if arms.lines:
-        ends = min(arms.values.values()), max(arms.values.values())
+        ends = min(arms.places.values()), max(arms.places.values())
         scale = (start - LEFT - 2 * MARGIN) / (ends[1] - ends[0])
-        place = {arm: LEFT + MARGIN + (value - ends[0]) * scale for arm, value in arms.values.items()}
+        place = {arm: LEFT + MARGIN + (at - ends[0]) * scale for arm, at in arms.places.items()}
         ticks = sorted({(place[arm], setting_text(value)) for arm, value in arms.values.items()})
         room = dict.fromkeys(place, min(2 * MARGIN, *(right - left for (left, _), (right, _) in pairwise(ticks))))
         last = -math.inf
@@ -107,7 +107,7 @@ def _across(arms: Arms) -> _Across:
                 marks.append(_text(x, 15, name))
                 last = x + (len(name) / 2 + 0.5) * LETTER
         height = 2 * LINE + 6
-        marks.append(_text((LEFT + start) / 2, height - 2, arms.title, fill=LEVEL))
+        marks.append(_text((LEFT + start) / 2, height - 2, arms.axis, fill=LEVEL))
         if names:
             marks.append(f'<line x1="{start:.1f}" x2="{start:.1f}" y1="0" y2="{-PLOT}" stroke="{FAINT}"/>')
     upright = widest > slot

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from jova_bench.comparison.pairing import ALPHA
 from jova_bench.comparison.verdicts import Comparison
-from jova_bench.formatting.text import decimals, signed
+from jova_bench.formatting.text import decimals, difference_text, range_text
 from jova_bench.identity import Identity
 from jova_bench.records import MetricSpec
 from jova_bench.stats.paired import holm
@@ -125,11 +125,5 @@ def _tested(arm: str, spec: MetricSpec, test: UnpairedResult | None, p_holm: flo
 def spread(one: Claim) -> str:
     """Formats the range of the differences, `+0.10 to +0.17`, or the mean difference and its interval."""
     if one.test is not None:
-        places = decimals(max(map(abs, one.test.ci)), None)
-        low, high = (signed(end, places) for end in one.test.ci)
-        return f"{signed(one.test.delta, places)} [{low}, {high}]"
-    if one.least is None or one.most is None:
-        return ""
-    places = decimals(max(abs(one.least), abs(one.most)), None)
-    ends = [signed(value, places) for value in (one.least, one.most)]
-    return ends[0] if one.pairs == 1 or ends[0] == ends[1] else f"{ends[0]} to {ends[1]}"
+        return difference_text(one.test.delta, one.test.ci)
+    return "" if one.least is None or one.most is None else range_text(one.least, one.most)

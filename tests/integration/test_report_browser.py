@@ -61,9 +61,9 @@ def pages(tmp_path_factory):
         frame[:, k : k + 14] = 200
     tone = np.sin(np.arange(32_000) * 0.1).astype(np.float32)[None] / 2
     media.write(folder / "c.mp4", frames, Fraction(25), tone, 16_000)
-    curves = [figure for name in ("fusion", "mouth-loss") for figure in read_sweep(f"results/{name}.json")]
+    sweeps = [read_sweep(f"results/{name}.json") for name in ("fusion", "mouth-loss")]
     votes = fit_votes(simulated({"good": 0.5, "bad": -0.5}))
-    return write_html(folder, reported="results/as-reported.toml", figures=curves, votes=votes, workers=0).parent
+    return write_html(folder, reported="results/as-reported.toml", sweeps=sweeps, votes=votes, workers=0).parent
 
 
 @pytest.fixture(scope="module")
@@ -286,9 +286,8 @@ def test_plots_are_drawn_when_they_come_near_and_follow_the_choices(visit):
     page.locator("#plot-spread .main-svg").first.wait_for()
     traces = "(element) => element.data.map((trace) => [trace.name, trace.y.length])"
     assert page.locator("#plot-cost").evaluate(traces) == [["good", 1], ["bad", 1]]
-    assert (
-        page.locator("#plot-cost").evaluate("(element) => element.layout.shapes.length") == 1
-    )  # real; still has no value
+    lines = page.locator("#plot-cost").evaluate("(element) => element.layout.shapes.length")
+    assert lines == 1  # real; still has no value
     assert page.locator("#plot-spread").evaluate(traces) == [["good", 30], ["bad", 27], ["real", 30], ["still", 0]]
     page.locator("#models label", has_text="good").click()
     assert page.locator("#plot-spread").evaluate(traces) == [["bad", 27], ["real", 30], ["still", 0]]
@@ -300,8 +299,8 @@ def test_plots_are_drawn_when_they_come_near_and_follow_the_choices(visit):
 @pytest.mark.parametrize("width", [1280, 375])
 def test_trainings_of_an_arm_stand_side_by_side_under_their_names(visit, width):
     page = visit(viewport={"width": width, "height": 700})
-    page.locator("#plots").scroll_into_view_if_needed()
-    first = page.locator("[data-figure='0']")
+    first = page.locator("#sweeps [data-figure]").first
+    first.scroll_into_view_if_needed()
     first.locator(".main-svg").first.wait_for()
     record = json.loads(Path("results/fusion.json").read_text())
     rows = [row for row in record["values"] if row["identity"] == record["metrics"][0]["identity"]]
@@ -314,10 +313,56 @@ def test_trainings_of_an_arm_stand_side_by_side_under_their_names(visit, width):
     places = first.evaluate("(one) => one.data.map((trace) => trace.x[0])")
     assert len(set(places)) == len(places) > 1
     assert all(abs(place) < 0.5 for place in places)  # All under the name of the first arm.
-    # The legend is above what is drawn, not on it.
-    legend = first.locator(".legend").first.bounding_box()
-    grid = first.locator(".gridlayer").first.bounding_box()
-    assert legend["y"] + legend["height"] <= grid["y"] + 1, (legend, grid)
+    legend = page.locator("#sweeps .series").first
+    assert legend.locator("li").all_text_contents() == [
+        "\u25cf training seed 0",
+        "\u25a0 training seed 1",
+        "\u25c6 training seed 2",
+    ]
+
+
+OVERLAPS = """(plot) => {
+  const texts = [...plot.querySelectorAll(".annotation-text, .xtick text, .ytick text, .xtitle, .ytitle")];
+  const boxes = texts.filter((one) => one.textContent).map((one) => [one.textContent, one.getBoundingClientRect()]);
+  const card = plot.closest("figure").getBoundingClientRect();
+  const meet = ([, a], [, b]) => Math.min(a.right, b.right) - Math.max(a.left, b.left) > 1
+    && Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 2;
+  return [
+    boxes.length,
+    boxes.flatMap((one, k) => boxes.slice(k + 1).filter((b) => meet(one, b)).map((b) => [one[0], b[0]])),
+    boxes.filter(([, b]) => b.left < card.left || b.right > card.right || b.bottom > card.bottom).map((b) => b[0]),
+  ];
+}"""
+"""Number of labels of a plot, those that lie on each other, and those that are cut."""
+
+
+@pytest.mark.parametrize("width", [1280, 375])
+def test_labels_of_plots_lie_on_no_other(visit, width):
+    page = visit(viewport={"width": width, "height": 700})
+    curve = page.locator("#sweeps > .plots").last.locator(".plot").first
+    for plot in (page.locator("#plot-cost"), curve):
+        plot.scroll_into_view_if_needed()
+        plot.locator(".annotation-text").first.wait_for()
+        count, *wrong = plot.evaluate(OVERLAPS)
+        assert count > 5
+        assert wrong == [[], []]
+
+
+def test_curves_stand_with_their_verdicts_and_what_says_nothing_is_folded(visit):
+    page = visit()
+    record = json.loads(Path("results/fusion.json").read_text())
+    identity = record["metrics"][0]["identity"]
+    said = page.locator("#sweeps .verdicts").first.locator("li")
+    assert said.locator("b").all_text_contents() == ["fusion=cross", "fusion=none"]
+    assert said.locator("span:last-child").all_text_contents() == [
+        one["text"] for one in record["claims"] if one["identity"] == identity
+    ]
+    silent = page.locator("#sweeps details").last
+    assert silent.locator("summary").text_content() == "No arm is better or worse: WER (embedded)"
+    silent.locator("summary").click()
+    silent.locator(".main-svg").first.wait_for()
+    box = silent.locator(".main-svg").first.bounding_box()
+    assert box["width"] == pytest.approx(silent.locator(".plot").bounding_box()["width"], abs=1)
 
 
 def test_votes_stand_beside_the_leaderboard(visit):
@@ -325,7 +370,7 @@ def test_votes_stand_beside_the_leaderboard(visit):
     rows = page.locator("#votes table").first.locator("tbody tr")
     assert rows.locator("th").all_text_contents() == ["good", "bad"]
     page.locator("#plots").scroll_into_view_if_needed()
-    figure = page.locator("[data-figure]").last
+    figure = page.locator("#plots [data-figure]").last
     figure.locator(".main-svg").first.wait_for()
     shown = [round(y) for y in figure.evaluate("(one) => one.data[0].y")]
     assert [cell.split()[0] for cell in rows.locator("td:nth-child(2)").all_text_contents()] == list(map(str, shown))

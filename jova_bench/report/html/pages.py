@@ -89,13 +89,15 @@ def index_page(
     slices: Mapping[str, Sequence[Estimate]],
     asked: Sequence[Asked],
     reported: Reported | None,
-    figures: Sequence[Mapping[str, Any]],
+    sweeps: Sequence[Mapping[str, Any]],
     votes: VoteFit | None = None,
 ) -> str:
     """Renders the leaderboard, plots, prompts and footnotes."""
     notes = Notes()
     columns = [(place, column, _description_of(board, column)) for place, column in enumerate(board.columns)]
-    data = page_data(board, slices, asked) | {"figures": [*figures, *(rating_figures(votes) if votes else ())]}
+    ratings = rating_figures(votes) if votes else []
+    figures = [*ratings, *(figure for one in sweeps for figure in one["figures"])]
+    data = page_data(board, slices, asked) | {"figures": figures}
     return env.get_template("index.html").render(
         root="",
         about=board.about(),
@@ -104,12 +106,17 @@ def index_page(
         groups=_groups(board.models),
         colours=colours(board.models),
         costs=[(one["label"], one["values"]) for one in data["costs"]],
+        priced=sum(
+            any(one["values"][place] is not None for one in data["costs"]) for place in range(len(board.models))
+        ),
         note=lambda estimate: notes.number(estimate.reasons),
         notes=notes,
         places={model: place for place, model in enumerate(board.models)},
         asked=asked,
         slices=slice_groups(data["slices"]),
         reported=reported,
+        sweeps=sweeps,
+        ratings=ratings,
         votes=section(votes) if votes else None,
         about_reported=ABOUT,
         attempts=f"{ABOUT_ATTEMPTS} {attempts_text(board.attempts)}." if board.attempts else "",

@@ -33,7 +33,7 @@ def write_html(
     *,
     slices: Sequence[str] = (),
     reported: str | os.PathLike[str] | None = None,
-    figures: Sequence[Mapping[str, Any]] = (),
+    sweeps: Sequence[Mapping[str, Any]] = (),
     votes: VoteFit | None = None,
     workers: int | None = None,
     assets: AssetTable | None = None,
@@ -46,7 +46,7 @@ def write_html(
         target: folder to write, new or an earlier report; None for `report` in the run.
         slices: tags whose values divide the prompts; none takes those of the summary, or else every tag.
         reported: TOML file of numbers as papers report them, for a table of their own.
-        figures: further Plotly figures, as `figures.sweep_curves` makes them.
+        sweeps: results of sweeps, as `figures.read_sweep` returns them.
         votes: what people's votes say of the models.
         workers: processes that read clips, 0 for none; None for one per core.
         assets: weights of the metrics; None for the table of the environment.
@@ -80,7 +80,7 @@ def write_html(
         shutil.copyfile(script, part / "plotly.min.js")
         _place(part, asked)
         pages = {one.page: prompt_page(env, board, asked, place) for place, one in enumerate(asked)}
-        first = index_page(env, board, parts, asked, papers, figures, votes)
+        first = index_page(env, board, parts, asked, papers, sweeps, votes)
         for name, text in {"index.html": first, **pages}.items():
             (part / name).parent.mkdir(exist_ok=True)
             (part / name).write_text(text, encoding="utf-8")

@@ -57,6 +57,8 @@ def _figure(one: Question) -> dict[str, Any]:
             {
                 "name": "rating",
                 "mode": "markers",
+                "colour": 0,
+                "symbol": 0,
                 "x": list(range(len(rows))),
                 "y": [rating for _, rating, _ in rows],
                 "text": [model for model, _, _ in rows],

@@ -87,10 +87,12 @@ def test_a_sweep_of_steps_is_a_learning_curve_with_a_line_for_each_other_value()
     lines = re.findall(r'd="M (\S+) (\S+) L (\S+) (\S+)" stroke="(#\w+)"', svg)
     assert [colour for *_, colour in lines] == [COLOURS[0], COLOURS[0], COLOURS[1], COLOURS[1]]
     xs = [float(x) for x1, _, x2, _, _ in lines[:2] for x in (x1, x2)]
-    # 5000 is a third of the way from 2500 to 10000.
+    # Each is twice the one before: 5000 is half of the way from 2500 to 10000, and the axis says so.
     assert xs[1] == xs[2]
-    assert (xs[1] - xs[0]) / (xs[3] - xs[0]) == pytest.approx(1 / 3, abs=1e-3)
-    assert {"weight=0", "weight=5", "2500", "5000", "10000", "steps"} <= {text for text, *_ in boxes(svg)[0]}
+    assert (xs[1] - xs[0]) / (xs[3] - xs[0]) == pytest.approx(1 / 2, abs=1e-3)
+    assert {"weight=0", "weight=5", "2500", "5000", "10000", "steps (logarithmic)"} <= {
+        text for text, *_ in boxes(svg)[0]
+    }
 
 
 def test_numbers_stand_in_true_distances_and_other_arms_apart_from_their_line():

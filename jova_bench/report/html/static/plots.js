@@ -3,9 +3,11 @@
 // is loaded when the plots come near the window.
 {
   const { data } = report;
+  // Of fewer than two models with a cost there is no such plot.
   const quality = document.getElementById("quality"), cost = document.getElementById("cost");
   const spread = document.getElementById("spread");
   const SYMBOLS = ["circle", "square", "diamond", "triangle-up", "star", "hexagon", "cross", "x"];
+  const SIGNS = ["\u25cf", "\u25a0", "\u25c6", "\u25b2", "\u2605", "\u2b22", "\u271a", "\u2716"]; // The same in a text.
   const options = { displayModeBar: false, responsive: true };
 
   const css = (name, of = document.documentElement) => getComputedStyle(of).getPropertyValue(name).trim();
@@ -32,10 +34,10 @@
   }
 
   /** Models with a cost are points with intervals; the others, controls mostly, are lines at their value. */
-  function drawCost() {
+  function drawCost(target) {
     const column = Number(quality.value), chosen = data.costs[Number(cost.value)];
     const made = layout(chosen.label, data.columns[column].label + arrow(data.columns[column]));
-    const traces = [], lines = [], names = [];
+    const traces = [], lines = [], points = [];
     for (const model of shownModels()) {
       const cell = cellOf(column, model), x = chosen.values[model], name = text(data.models[model].name);
       if (!cell || cell[0] === null) continue;
@@ -43,7 +45,7 @@
         lines.push({ name, value: cell[0], colour: colour(model) });
         continue;
       }
-      names.push({ x, low: cell[1] ?? cell[0], high: cell[2] ?? cell[0], gap: cell[2] === null ? 8 : 4, name });
+      points.push({ x, value: cell[0], low: cell[1] ?? cell[0], high: cell[2] ?? cell[0], name });
       traces.push({
         x: [x], y: [cell[0]], name, mode: "markers", cliponaxis: false,
         marker: { size: 12, color: colour(model), symbol: symbol(model) },
@@ -51,47 +53,43 @@
         hovertemplate: `${name}<br>%{y} at %{x}<extra></extra>`,
       });
     }
-    // A dashed line says nothing of the range of costs, so the axis begins at zero.
+    // A dotted line says nothing of the range of costs, so the axis begins at zero.
     made.xaxis.rangemode = "tozero";
-    const [shapes, annotations] = levels(lines);
-    const values = [...names.flatMap((one) => [one.low, one.high]), ...lines.map((one) => one.value)];
-    const found = placed(names, Math.max(...names.map((one) => one.x), 0), Math.max(...values) - Math.min(...values));
-    Plotly.react("plot-cost", traces, { ...made, shapes, annotations: [...annotations, ...found] }, options);
+    drawNamed(target, traces, made, lines, points);
   }
 
-  /** Names above their intervals, where no whisker crosses them; below, where something is above already. */
-  function placed(names, width, height) {
-    const box = document.getElementById("plot-cost").getBoundingClientRect();
-    const perX = (width || 1) / (box.width - 90), perY = (height || 1) / (box.height - 110); // Of one pixel, about.
-    const taken = names.map((one) => ({ of: one, left: one.x - 8 * perX, right: one.x + 8 * perX, low: one.low, high: one.high }));
-    return [...names].sort((a, b) => b.high - a.high).map((one) => {
-      const half = 3.6 * one.name.length * perX, tall = 22 * perY;
-      const above = { left: one.x - half, right: one.x + half, low: one.high, high: one.high + tall };
-      const below = { ...above, low: one.low - tall, high: one.low };
-      const crossed = (at) => taken.filter((b) => b.of !== one && b.right > at.left && b.left < at.right && b.high > at.low && b.low < at.high).length;
-      const up = crossed(above) <= crossed(below);
-      taken.push(up ? above : below);
-      return {
-        x: one.x, y: up ? one.high : one.low, yshift: up ? one.gap : -one.gap, yanchor: up ? "bottom" : "top",
-        text: one.name, showarrow: false, font: { size: 12 },
-      };
-    });
+  /** Room for the names of lines. */
+  const rightOf = (lines) => Math.max(16, ...lines.map((one) => 12 + labels.width(one.name)));
+
+  /** Draws traces with dotted lines, whose names stand at the right, and names beside points. */
+  function drawNamed(target, traces, made, lines, points) {
+    const ends = [...points.flatMap((one) => [one.low, one.high]), ...lines.map((one) => one.value)];
+    for (const { y, error_y: bar } of traces) {
+      y.forEach((value, place) => ends.push(value + (bar?.array[place] ?? 0), value - (bar?.arrayminus[place] ?? 0)));
+    }
+    const low = Math.min(...ends), high = Math.max(...ends), room = 0.07 * (high - low || Math.abs(high) || 1);
+    if (ends.length) made.yaxis.range = [low - room, high + room];
+    made.margin.r = rightOf(lines);
+    made.shapes = lines.map((one) => ({ type: "line", xref: "paper", x0: 0, x1: 1, y0: one.value, y1: one.value, line: { color: one.colour, width: 1, dash: "dot" } }));
+    Plotly.react(target, traces, made, options);
+    // Where a value is in pixels is known once the axes are drawn.
+    const { xaxis, yaxis } = target._fullLayout, height = yaxis._length;
+    const sorted = [...lines].sort((a, b) => b.value - a.value);
+    const levels = labels.spread(sorted.map((one) => yaxis.l2p(one.value)), height).map((at, place) => ({
+      xref: "paper", x: 1, xanchor: "left", xshift: 5, yref: "paper", y: 1 - at / height, yanchor: "middle",
+      text: sorted[place].name, showarrow: false, font: { size: 11, color: sorted[place].colour },
+    }));
+    const placed = points.map((one) => ({
+      name: one.name, x: xaxis.l2p(one.x), y: yaxis.l2p(one.value), top: yaxis.l2p(one.high), bottom: yaxis.l2p(one.low),
+    }));
+    const names = labels.beside(placed, xaxis._length, height).map(([left, top], place) => ({
+      xref: "paper", x: 0, xanchor: "left", xshift: left, yref: "paper", y: 1 - top / height, yanchor: "top", borderpad: 0,
+      text: points[place].name, showarrow: false, font: { size: 12 }, bgcolor: css("--card"),
+    }));
+    Plotly.relayout(target, { annotations: [...levels, ...names] });
   }
 
-  /** Dotted lines with their names; names of lines that lie close together stand side by side. */
-  function levels(lines) {
-    const sorted = [...lines].sort((a, b) => a.value - b.value);
-    const near = (sorted.at(-1)?.value - sorted[0]?.value) / 18 || 0;
-    let x = 1;
-    const annotations = sorted.map((one, place) => {
-      x = place && one.value - sorted[place - 1].value <= near ? Math.max(0.2, x - 0.16) : 1;
-      return { xref: "paper", x, xanchor: "right", y: one.value, yanchor: "bottom", text: text(one.name), showarrow: false, font: { size: 11, color: one.colour } };
-    });
-    const shapes = sorted.map((one) => ({ type: "line", xref: "paper", x0: 0, x1: 1, y0: one.value, y1: one.value, line: { color: one.colour, width: 1, dash: "dot" } }));
-    return [shapes, annotations];
-  }
-
-  function drawSpread() {
+  function drawSpread(target) {
     const column = Number(spread.value), prompts = data.slices[report.slice].prompts;
     const made = layout("", data.columns[column].label + arrow(data.columns[column]));
     const traces = shownModels().map((model) => {
@@ -104,63 +102,78 @@
         fillcolor: "rgba(0,0,0,0)", hovertemplate: "%{text}: %{y}<extra></extra>",
       };
     });
-    Plotly.react("plot-spread", traces, made, options);
+    Plotly.react(target, traces, made, options);
   }
 
   /** Figures made elsewhere bring traces and titles; the look is the page's. */
-  function drawFigures() {
-    for (const target of document.querySelectorAll("[data-figure]")) {
-      const figure = data.figures[Number(target.dataset.figure)], made = layout(figure.x, figure.y);
-      const palette = SYMBOLS.map((_, place) => css(`--m${place}`)), count = figure.traces.length;
-      const places = figure.ticks.map(([place]) => place);
-      const gap = places.length > 1 ? Math.min(...places.slice(1).map((place, before) => place - places[before])) : 1;
-      // Points of one place stand side by side.
-      const aside = (trace) => (trace - (count - 1) / 2) * gap * Math.min(0.1, 0.5 / count);
-      const traces = figure.traces.map((trace, place) => ({
-        ...trace, x: trace.x.map((at) => at + aside(place)), text: trace.text.map(text), name: text(trace.name),
+  function drawFigure(target) {
+    const figure = data.figures[Number(target.dataset.figure)], made = layout(figure.x, "");
+    const lines = figure.levels.map((one) => ({ ...one, name: text(one.name), colour: css("--soft") }));
+    const pixel = (target.clientWidth - 56 - rightOf(lines)) / (figure.range[1] - figure.range[0]);
+    const places = figure.ticks.map(([place]) => place), count = 1 + Math.max(...figure.traces.map((trace) => trace.symbol));
+    const gap = Math.min(...places.slice(1).map((place, before) => place - places[before]));
+    // Trainings of one place stand side by side, near it.
+    const aside = (trace) => (trace.symbol - (count - 1) / 2) * Math.min(gap / 2 / count, 8 / pixel);
+    const traces = figure.traces.map((trace) => {
+      const ink = css(`--m${trace.colour % 8}`);
+      return {
+        ...trace, x: trace.x.map((at) => at + aside(trace)), text: trace.text.map(text), name: text(trace.name),
         hovertemplate: `%{text}, ${text(trace.name)}: %{y:.4g}<extra></extra>`,
-        marker: { ...trace.marker, size: 9, color: palette[place % 8], symbol: SYMBOLS[place % 8] },
-        line: { ...trace.line, color: palette[place % 8] },
+        marker: { ...trace.marker, size: 9, color: ink, symbol: SYMBOLS[trace.symbol % 8] }, line: { ...trace.line, color: ink },
+      };
+    });
+    const legend = target.previousElementSibling;
+    if (legend.matches(".series")) {
+      legend.replaceChildren(...[...new Set(figure.traces.map((trace) => trace.name))].map((name) => {
+        const trace = figure.traces.find((one) => one.name === name), item = report.element("li", `m${trace.colour % 8}`, name);
+        item.prepend(report.element("i", "", `${SIGNS[trace.symbol % 8]} `));
+        return item;
       }));
-      if (count > 1) Object.assign(made, { showlegend: true, legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom" } });
-      Object.assign(made.xaxis, {
-        range: figure.range, zeroline: false, tickvals: places, tickangle: 0,
-        ticktext: figure.ticks.map(([, label]) => text(label).replace(/([=,;]) ?/g, "$1<br>")),
-      });
-      const [shapes, annotations] = levels(figure.levels.map((one) => ({ ...one, colour: css("--soft") })));
-      Plotly.react(target, traces, { ...made, shapes, annotations }, options);
     }
-  }
-
-  function draw() {
-    if (!window.Plotly) return;
-    drawCost();
-    if (spread.options.length) drawSpread();
-    drawFigures();
+    const ticks = figure.ticks.map(([, label]) => text(label).replace(/([=,;]) ?/g, "$1\n").split("\n"));
+    const lower = labels.lowered(ticks.map((lines, place) => [places[place] * pixel, lines]));
+    Object.assign(made.xaxis, {
+      range: figure.range, zeroline: false, tickvals: places, tickangle: 0,
+      ticktext: ticks.map((lines, place) => "<br>".repeat(lower[place]) + lines.join("<br>")),
+    });
+    drawNamed(target, traces, made, lines, []);
   }
 
   data.columns.forEach((column, place) => {
-    quality.append(new Option(column.label, place));
-    if (data.values[place]) spread.append(new Option(column.label, place));
+    quality?.append(new Option(column.label, place));
+    if (data.values[place]) spread?.append(new Option(column.label, place));
   });
-  data.costs.forEach((one, place) => cost.append(new Option(one.label, place)));
-  const labels = data.columns.map((one) => one.label);
-  for (const [name, list, of] of [["quality", quality, labels], ["cost", cost, data.costs.map((one) => one.label)], ["spread", spread, labels]]) {
-    if (!list.options.length) continue;
+  data.costs.forEach((one, place) => cost?.append(new Option(one.label, place)));
+  const columns = data.columns.map((one) => one.label), costs = data.costs.map((one) => one.label);
+  for (const [name, list, of] of [["quality", quality, columns], ["cost", cost, costs], ["spread", spread, columns]]) {
+    if (!list) continue;
     address.keepList(name, list, of);
-    list.addEventListener("change", () => { draw(); address.write(true); });
+    list.addEventListener("change", () => { choose(); address.write(true); });
   }
-  report.listeners.push(draw);
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
 
-  new IntersectionObserver((entries, observer) => {
-    if (!entries.some((entry) => entry.isIntersecting)) return;
-    observer.disconnect();
+  // A plot is drawn when it comes near the window, and again when something that it shows changes.
+  const drawn = new Map();
+  const draw = () => drawn.forEach((show, target) => show(target));
+  const choose = () => drawn.forEach((show, target) => { if (show !== drawFigure) show(target); });
+  let library = null;
+  const load = () => new Promise((resolve) => {
     const script = document.createElement("script");
     script.src = "plotly.min.js";
-    script.addEventListener("load", draw);
+    script.addEventListener("load", resolve);
     document.head.append(script);
-  }, { rootMargin: "600px" }).observe(document.getElementById("plots"));
+  });
+  const near = new IntersectionObserver((entries) => {
+    for (const { target } of entries.filter((entry) => entry.isIntersecting)) {
+      near.unobserve(target);
+      const show = { "plot-cost": drawCost, "plot-spread": drawSpread }[target.id] ?? drawFigure;
+      library ??= load();
+      library.then(() => { drawn.set(target, show); show(target); });
+    }
+  }, { rootMargin: "600px" });
+  for (const target of document.querySelectorAll(".plot")) near.observe(target);
+  report.listeners.push(choose);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
+  addEventListener("resize", draw);
 }
 
 // Everything that keeps a choice is here now.

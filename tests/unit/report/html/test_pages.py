@@ -29,7 +29,7 @@ from jova_bench.suites.loading import load_suite
 from jova_bench.votes import tables
 from jova_bench.votes.fit import fit_votes
 from support.made_runs import made_run, undefined
-from support.sweeps import SWEEP, value
+from support.sweeps import SWEEP, claimed, value
 from support.voting import simulated, vote
 
 
@@ -148,7 +148,7 @@ def test_the_papers_recognisers_are_not_run_for_a_report(tmp_path):
 def test_curves_of_a_sweep(tmp_path):
     (figure,) = sweep_curves(SWEEP)
     assert (figure["title"], figure["x"], figure["y"]) == (
-        "mouth-loss: LSE-C (embedded)",
+        "LSE-C (embedded)",
         "weight",
         "LSE-C (embedded) ↑",
     )
@@ -161,7 +161,55 @@ def test_curves_of_a_sweep(tmp_path):
     assert (second["x"], second["y"]) == ([5], [2.25])
     assert figure["levels"] == [{"name": "real", "value": 4.0}]
     (tmp_path / "sweep.json").write_text(json.dumps(SWEEP))
-    assert read_sweep(tmp_path / "sweep.json") == json.loads(json.dumps(sweep_curves(SWEEP)))
+    read = read_sweep(tmp_path / "sweep.json")
+    assert read["figures"] == json.loads(json.dumps(sweep_curves(SWEEP)))
+    assert (read["name"], read["description"]) == ("mouth-loss", "how much the mouth weighs")
+    assert read["about"].endswith("The base: weight=5.")
+
+
+def test_verdicts_stand_with_their_curve_and_curves_that_tell_something_come_first(tmp_path):
+    (figure,) = sweep_curves(SWEEP)
+    assert [(one["arm"], one["difference"], one["verdict"]) for one in figure["verdicts"]] == [
+        ("weight=10", "+0.500", "no claim"),
+        ("weight=0", "\N{MINUS SIGN}1.25 to \N{MINUS SIGN}1.00", "worse"),
+    ]
+    assert figure["verdicts"][1]["text"] == "worse in all 2 pairs of trainings"
+    assert figure["tells"]
+    # Many trainings are one test of their means; a metric of which nothing is said comes last.
+    wer = {"metric": "wer", "identity": "wer@1/embedded:w[00]", "direction": "down"}
+    test = {"delta": -0.1, "ci": [-0.15, -0.05]}
+    tested = claimed("weight=0", "better", "better over 6 and 6 trainings (p = 0.02)", None, None, test)
+    silent = claimed("weight=0", "no claim", "no claim: better in 1, worse in 1 of 2 pairs of trainings", None, None)
+    values = [*SWEEP["values"], SWEEP["values"][0] | wer]
+    record = SWEEP | {"metrics": [*SWEEP["metrics"], wer], "values": values, "claims": [silent, tested | wer]}
+    (tmp_path / "sweep.json").write_text(json.dumps(record))
+    first, second = read_sweep(tmp_path / "sweep.json")["figures"]
+    assert (first["title"], first["tells"], second["tells"]) == ("WER (embedded)", True, False)
+    assert first["verdicts"][0]["difference"] == "\u22120.100 [\u22120.150, \u22120.050]"
+    assert second["verdicts"][0]["difference"] == ""
+
+
+@pytest.mark.parametrize(
+    ("values", "places", "title"),
+    [
+        ((1, 10, 100), [0, 1, 2], "weight (logarithmic)"),
+        ((4, 8, 16, 25, 50), [0.602, 0.903, 1.204, 1.398, 1.699], "weight (logarithmic)"),
+        ((0, 1, 2, 5, 10), [0, 1, 2, 5, 10], "weight"),  # Zero has no logarithm.
+        ((1, 2, 3), [1, 2, 3], "weight"),
+        ((1, 100), [1, 100], "weight"),  # Of two values there is one ratio.
+    ],
+)
+def test_values_stand_at_their_true_distances_or_those_of_their_logarithms_where_they_are_geometric(
+    values, places, title
+):
+    arms = [{"arm": f"weight={one}", "changed": {"weight": one}} for one in values]
+    rows = [value(one["arm"], 0, 1.0, None) for one in arms]
+    (figure,) = sweep_curves(SWEEP | {"arms": arms, "values": rows})
+    assert figure["traces"][0]["x"] == pytest.approx(places, abs=1e-3)
+    assert figure["ticks"] == [
+        [pytest.approx(place, abs=1e-3), str(one)] for place, one in zip(places, values, strict=True)
+    ]
+    assert figure["x"] == title
 
 
 def test_arms_that_are_no_numbers_stand_behind_unjoined():
@@ -172,7 +220,8 @@ def test_arms_that_are_no_numbers_stand_behind_unjoined():
     assert figure["range"] == pytest.approx([-2.5, 17.2])
     first, _, other = figure["traces"]
     assert (first["mode"], first["y"]) == ("lines+markers", [1.0, 2.0, 2.5])
-    assert (other["name"], other["mode"]) == ("other arms, training seed 0", "markers")
+    assert (other["name"], other["mode"]) == ("training seed 0", "markers")  # A seed is one name and one colour.
+    assert (other["colour"], other["symbol"]) == (first["colour"], first["symbol"]) == (0, 0)
     assert (other["x"], other["y"]) == ([14], [0.5])
 
 

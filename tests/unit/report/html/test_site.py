@@ -239,8 +239,15 @@ def test_the_command_prints_the_first_page(run, tmp_path, capsys):
     sweeps = [f"--sweep=results/{name}.json" for name in ("mouth-loss", "fusion")]
     assert cli.main(["report", str(run), "--html", str(tmp_path / "pages"), *sweeps]) == 0
     assert capsys.readouterr().out == f"{tmp_path / 'pages' / 'index.html'}\n"
-    data = json.loads(Page((tmp_path / "pages" / "index.html").read_text()).json)
-    assert {figure["title"].split(":")[0] for figure in data["figures"]} == {"mouth-loss", "fusion"}
+    page = Page((tmp_path / "pages" / "index.html").read_text())
+    figures = json.loads(page.json)["figures"]
+    # Each plot of the page has a figure, in its order, and both sweeps have plots.
+    plots = [attrs for _, attrs in page.tags if "data-figure" in attrs]
+    assert [int(one["data-figure"]) for one in plots] == list(range(len(figures)))
+    assert all(
+        one["aria-label"].startswith(f"{figure['title']} over ") for one, figure in zip(plots, figures, strict=True)
+    )
+    assert {figure["x"].split(",")[0] for figure in figures} == {"mouth_weight", "fusion"}
 
 
 @pytest.mark.parametrize("package", ["jinja2", "plotly"])
