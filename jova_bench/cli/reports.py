@@ -75,7 +75,7 @@ def add(verbs: Verbs) -> None:
         metavar="FILE",
         help="with --vote: TOML file of what is asked (default: sync, speech, picture, overall)",
     )
-    add_format_flag(report, "without --html: md, csv, json or tex")
+    add_format_flag(report, "without --html: md, csv, json, tex, or bib for the papers behind the metrics")
 
 
 def _report(args: argparse.Namespace) -> int:

@@ -19,6 +19,7 @@ from jova_bench.report.common import common
 from jova_bench.report.latex import latex
 from jova_bench.report.leaderboard import Leaderboard, leaderboard
 from jova_bench.report.paper import paper
+from jova_bench.report.papers import bibtex
 from jova_bench.report.ranks import Ranks, ranks
 from jova_bench.report.slices import with_slices
 from jova_bench.report.texts import write_texts
@@ -35,6 +36,7 @@ VIEWS: Mapping[str, Callable[[Leaderboard], str]] = {
     "csv": Leaderboard.csv,
     "json": Leaderboard.json,
     "tex": tex,
+    "bib": bibtex,
 }
 """Views by file suffix."""
 
@@ -81,7 +83,7 @@ def read_leaderboard(
 def write_report(
     run_folder: str | os.PathLike[str], formats: Sequence[str] = tuple(VIEWS), assets: AssetTable | None = None
 ) -> list[Path]:
-    """Writes `leaderboard.md`, `.csv`, `.json` and `.tex` into a run folder and returns their paths.
+    """Writes `leaderboard.md`, `.csv`, `.json`, `.tex` and `.bib` into a run folder and returns their paths.
 
     Raises:
         BenchError: the folder holds no finished run, or cannot be written.

@@ -9,6 +9,7 @@ from jova_bench.models.registry import CONTROLS
 from jova_bench.report.cells import Column
 from jova_bench.report.latex import ARROW, escaped
 from jova_bench.report.leaderboard import Leaderboard
+from jova_bench.report.papers import papers
 from jova_bench.report.tex_text import breakable
 from jova_bench.summary import Estimate, attempts_text
 
@@ -101,13 +102,13 @@ def measured_by(board: Leaderboard) -> str:
     about = {key: value for key, value in board.about().items() if key not in ("suite", "profile", "prompts")}
     origin = "; ".join(f"{key.replace('_', ' ')} {_plain(value)}" for key, value in about.items())
     return "\n".join([
-        "% For the appendix: what made each number.",
+        "% For the appendix: what made each number. `--format bib` prints the papers.",
         r"\begin{table}[t]",
         rf"\caption{{What made each number of Table~\ref{{{label(board)}}}: {MADE}.}}",
         rf"\label{{{_appendix(board)}}}",
         r"\smallskip",
         r"\raggedright\scriptsize",
-        *(rf"{escaped(one.label)}: \texttt{{{breakable(one.identity)}}}\par" for one in board.columns),
+        *(rf"{escaped(one.label)}{_cite(one)}: \texttt{{{breakable(one.identity)}}}\par" for one in board.columns),
         *([rf"{breakable(origin)}\par"] if origin else []),
         r"\end{table}",
     ])  # fmt: skip
@@ -117,3 +118,8 @@ def _plain(value: object) -> str:
     """Formats a value or several, of digests the beginning."""
     values = value if isinstance(value, list) else [value]
     return " ".join(str(one)[:DIGEST] if re.fullmatch(r"[0-9a-f]{32,}", str(one)) else str(one) for one in values)
+
+
+def _cite(column: Column) -> str:
+    keys = papers().of(column.identity)
+    return rf"~\cite{{{','.join(keys)}}}" if keys else ""

@@ -230,11 +230,11 @@ def test_report_is_written_into_the_run(tmp_path):
             write_report(tmp_path)
         store.write_summary(summary())
     paths = write_report(tmp_path)
-    assert [path.name for path in paths] == [f"leaderboard.{suffix}" for suffix in ("md", "csv", "json", "tex")]
+    assert [path.name for path in paths] == [f"leaderboard.{suffix}" for suffix in ("md", "csv", "json", "tex", "bib")]
     assert paths[0].read_text(encoding="utf-8") == leaderboard(summary(), MANIFEST).markdown()
     assert not list(tmp_path.glob("*.part"))
     assert write_report(tmp_path, ["csv"]) == [tmp_path / "leaderboard.csv"]
-    with pytest.raises(BenchError, match=r"expected one of the formats md, csv, json, tex, got 'html'"):
+    with pytest.raises(BenchError, match=r"expected one of the formats md, csv, json, tex, bib, got 'html'"):
         write_report(tmp_path, ["html"])
 
 

@@ -12,6 +12,7 @@ from jova_bench.report.choice import choose
 from jova_bench.report.files import VIEWS, read_leaderboard
 from jova_bench.report.leaderboard import leaderboard
 from jova_bench.report.paper import TEXT_WIDTH, paper
+from jova_bench.report.papers import papers
 from jova_bench.report.tex_text import breakable, width
 from jova_bench.summary import Summary
 from support.estimates import estimate
@@ -178,7 +179,9 @@ def test_the_caption_says_n_tests_controls_targets_and_identities(folder, board)
 def test_identities_stand_whole_in_the_appendix(board):
     appendix = plain(paper(board).split("% For the appendix")[1])
     for column in board.columns:
-        assert rf"{column.label}: \texttt{{{column.identity}}}\par" in appendix
+        keys = papers().of(column.identity)
+        cite = rf"~\cite{{{','.join(keys)}}}" if keys else ""
+        assert rf"{column.label}{cite}: \texttt{{{column.identity}}}\par" in appendix
     assert "git commit 0123abcd" in appendix
 
 
@@ -271,7 +274,7 @@ def test_it_compiles_and_fits_five_and_a_half_inches(tmp_path, board):
     )
     log = compiled(tmp_path / "five", paper(board), 5.5, measure)
     assert "Overfull" not in log
-    assert "undefined references" not in log
+    assert "LaTeX Warning: Reference" not in log
     for _, there, estimated in re.findall(r"^WIDTH (\d) ([\d.]+)pt ([\d.]+)$", log, re.MULTILINE):
         assert float(there) <= float(estimated) <= 1.45 * float(there)
     assert len(re.findall("^WIDTH", log, re.MULTILINE)) == 14
