@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
-from jova_bench.output import tell
+from jova_bench.logs import LOG, listen
 
 PLAIN_STEPS = 5
 """Number of lines per phase when stderr is not a terminal."""
@@ -41,22 +42,28 @@ class Quiet:
 
 
 class Terminal:
-    """Reports on stderr, so that stdout stays for results."""
+    """Reports on stderr, so that stdout stays for results; nothing where the level of messages is above INFO."""
+
+    def __init__(self) -> None:
+        """Makes its lines go to stderr."""
+        listen()
 
     def say(self, line: str) -> None:
         """Prints one line."""
-        tell(line)
+        LOG.info("%s", line)
 
     @contextmanager
     def phase(self, title: str, total: int) -> Iterator[Advance]:
         """Shows a bar with the time left, or lines when stderr is not a terminal."""
-        if total == 0:
+        started = time.monotonic()
+        if total == 0 or not LOG.isEnabledFor(logging.INFO):
             yield lambda: None
         elif sys.stderr.isatty():
             with _bar(title, total) as advance:
                 yield advance
         else:
             yield self._lines(title, total)
+        LOG.debug("%s: %d items took %.1f s", title, total, time.monotonic() - started)
 
     def _lines(self, title: str, total: int) -> Advance:
         """Prints a line for each fifth of the phase."""
@@ -81,6 +88,9 @@ def meter(title: str, done: int, total: int | None) -> Iterator[Callable[[int], 
         done: bytes that were here before.
         total: bytes of the whole; None when unknown.
     """
+    if not LOG.isEnabledFor(logging.INFO):
+        yield lambda count: None
+        return
     if not sys.stderr.isatty():
         size = "unknown size" if total is None else f"{total / 1e6:.1f} MB"
         Terminal().say(f"{title}: {size}" + (f", from byte {done} on" if done else ""))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -181,7 +182,13 @@ class Log:
 
 @contextmanager
 def progress(title: str, done: int, total: int) -> Iterator[Callable[[int, str], None]]:
-    """Yields `show(done, text)`, which reports on stderr: a bar on a terminal, else a line every 20 s at most."""
+    """Yields `show(done, text)`, which reports on stderr: a bar on a terminal, else a line every 20 s at most.
+
+    Nothing where the logger `jova` has a level above INFO.
+    """
+    if logging.getLogger("jova").level > logging.INFO:
+        yield lambda done, text: None
+        return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 

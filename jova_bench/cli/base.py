@@ -9,8 +9,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, TypeAlias
 
+from jova_bench.cli.loudness import add_loudness
 from jova_bench.errors import EXIT_USAGE
 from jova_bench.formatting.messages import shown, suggest
+from jova_bench.logs import LOG
 from jova_bench.output import show, show_json, show_page, tell
 
 Action = Callable[[argparse.Namespace], int]
@@ -89,6 +91,7 @@ def add_verb(verbs: Verbs, name: str, summary: str, examples: str, action: Actio
         allow_abbrev=False,
     )
     one.set_defaults(parser=one)
+    add_loudness(one)
     if action is not None:
         one.set_defaults(action=action)
     return one
@@ -121,5 +124,10 @@ def show_view(text: str, form: str | None) -> None:
 
 
 def say(line: str) -> None:
-    """Prints a message for people on stderr; results go to stdout."""
-    tell(f"jova-bench: {line}")
+    """Prints a note for people on stderr; results go to stdout."""
+    LOG.info("jova-bench: %s", line)
+
+
+def warn(line: str) -> None:
+    """Prints on stderr what went wrong, which -q shows, too."""
+    LOG.warning("jova-bench: %s", line)

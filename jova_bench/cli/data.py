@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jova_bench.assets.table import AssetTable, asset_table
-from jova_bench.cli.base import Parser, Verbs, add_assets_flag, add_verb, say
+from jova_bench.cli.base import Parser, Verbs, add_assets_flag, add_verb, say, warn
 from jova_bench.errors import EXIT_INCOMPLETE, EXIT_OK, BenchError
 from jova_bench.files.paths import at_home
 from jova_bench.formatting.messages import fault, shown
@@ -168,9 +168,9 @@ def _prepare(args: argparse.Namespace) -> int:
 def _tell(args: argparse.Namespace, out: Path, made: Prepared) -> None:
     """Says what came of the videos."""
     for line in made.failed:
-        say(f"not done: {line}")
+        warn(f"not done: {line}")
     if made.failed:
-        say(f"{len(made.failed)} not done; repeat the command to try them again")
+        warn(f"{len(made.failed)} not done; repeat the command to try them again")
     if made.hidden:
         say(f"{len(made.hidden)} hidden files with names of videos are left out, such as {shown(made.hidden[0])}")
     if made.unknown:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from jova_bench.cli.base import say
+from jova_bench.cli.base import say, warn
 from jova_bench.errors import OUTSIDE
+from jova_bench.logs import talkative
 from jova_bench.summary import attempts_text
 
 if TYPE_CHECKING:
@@ -21,17 +22,18 @@ def say_failures(result: Result) -> None:
     same: dict[tuple[str, str, str | None], list[Sample]] = {}
     for sample in result.failed:
         same.setdefault((sample.status, sample.model, sample.reason), []).append(sample)
-    for (status, model, reason), (first, *others) in list(same.items())[:SHOWN_FAILURES]:
+    most = None if talkative() else SHOWN_FAILURES
+    for (status, model, reason), (first, *others) in list(same.items())[:most]:
         more = f" and {len(others):,} more" * bool(others)
-        say(f"{status}: {model}, prompt {first.prompt_id}, seed {first.seed}{more}: {reason}")
-    if left := sum(map(len, list(same.values())[SHOWN_FAILURES:])):
-        say(f"failed: {left:,} more, see {result.folder / 'samples.jsonl'}")
-    for one in result.failed_metrics[:SHOWN_FAILURES] if result.strict else ():
-        say(f"strict: {one.metric} failed on {one.n_failed} clips of {one.model}: {'; '.join(one.reasons)}")
+        warn(f"{status}: {model}, prompt {first.prompt_id}, seed {first.seed}{more}: {reason}")
+    if left := sum(map(len, list(same.values())[most:] if most else ())):
+        warn(f"failed: {left:,} more, see {result.folder / 'samples.jsonl'}")
+    for one in result.failed_metrics[:most] if result.strict else ():
+        warn(f"strict: {one.metric} failed on {one.n_failed} clips of {one.model}: {'; '.join(one.reasons)}")
     if tries := attempts_text(result.attempts):
         say(tries)
     if result.unable and result.summary is not None:
-        say(f"left out, as was said at the beginning: {', '.join(result.unable)}")
+        warn(f"left out, as was said at the beginning: {', '.join(result.unable)}")
 
 
 def say_outside(summary: Summary | None) -> None:

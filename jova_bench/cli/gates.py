@@ -9,6 +9,7 @@ from pathlib import Path
 from jova_bench.assets.table import asset_table
 from jova_bench.cli.base import Verbs, add_assets_flag, add_verb, names, say
 from jova_bench.errors import EXIT_OK
+from jova_bench.logs import talkative
 from jova_bench.output import on_terminal, show_json, show_page
 
 INIT = "gate init"
@@ -65,7 +66,7 @@ def _gate(args: argparse.Namespace) -> int:
 
     tolerances = read_tolerances(args.tolerances) if args.tolerances else {}
     found = gate(args.reference, args.run, tolerances, assets=asset_table(args.assets))
-    show_page(found.short() if on_terminal() else found.markdown())
+    show_page(found.short() if on_terminal() and not talkative() else found.markdown())
     return found.exit_code
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from jova_bench.assets.table import AssetTable, asset_table
-from jova_bench.cli.base import Verbs, add_assets_flag, add_verb, say
+from jova_bench.cli.base import Verbs, add_assets_flag, add_verb, warn
 from jova_bench.errors import EXIT_OK, BenchError
 from jova_bench.formatting.text import size_text
 from jova_bench.output import on_terminal, show, show_json, show_table
@@ -72,7 +72,7 @@ def _ls(args: argparse.Namespace) -> int:
     if args.what == "metrics":
         found = catalogue.metrics(assets, args.names, args.profile)
         if damaged:
-            say(damaged)
+            warn(damaged)
     else:
         found = catalogue.models(args.names) if args.what == "models" else catalogue.suites(args.names)
     found = [item for item in found if item["available"] or not args.available]
@@ -205,7 +205,7 @@ def _doctor(args: argparse.Namespace) -> int:
         for line in (*doctor.summary(found), "", *doctor.details(found)):
             show(f"{line}\n")
     if damaged:
-        say(f"weights: {damaged}")
+        warn(f"weights: {damaged}")
     return EXIT_OK
 
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from jova_bench.cli.base import Verbs, add_verb
+from jova_bench.cli.base import Verbs, add_verb, say
 from jova_bench.errors import EXIT_OK
 from jova_bench.formatting.text import counted
-from jova_bench.output import tell
 
 EXAMPLES = """  jova-bench merge runs/all runs/seed-0 runs/seed-1 runs/seed-2
   jova-bench run --model ovi --seed 0 --seed 1 --seed 2 --suite my_prompts.jsonl --out runs/all
@@ -30,5 +29,5 @@ def _run(args: argparse.Namespace) -> int:
     from jova_bench.runs.merge import merge
 
     count = merge(args.out, args.runs)
-    tell(f"jova-bench: {counted(count, 'sample')} added to {args.out}; repeat the run's command there for its tables")
+    say(f"{counted(count, 'sample')} added to {args.out}; repeat the run's command there for its tables")
     return EXIT_OK

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import time
 from collections.abc import Sequence
 
 import jova_bench
@@ -18,6 +19,7 @@ from jova_bench.cli import (
     experiments,
     gates,
     listing,
+    loudness,
     merging,
     reports,
     runs,
@@ -28,10 +30,12 @@ from jova_bench.cli import (
     votes,
     weights,
 )
-from jova_bench.cli.base import Parser, say
+from jova_bench.cli.base import Parser, warn
+from jova_bench.cli.loudness import add_loudness
 from jova_bench.errors import EXIT_USAGE, BenchError
 from jova_bench.files.paths import shown_path
 from jova_bench.formatting.doors import command
+from jova_bench.logs import LOG, listen
 from jova_bench.output import prepare
 from jova_bench.registry import shadow_of
 
@@ -57,6 +61,7 @@ def parser(asked: str | None = None) -> Parser:
         allow_abbrev=False,
     )
     top.add_argument("--version", action="version", version=f"jova-bench {jova_bench.__version__}")
+    add_loudness(top)
     verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB", parser_class=Parser)
     for part in (
         runs,
@@ -82,23 +87,37 @@ def parser(asked: str | None = None) -> Parser:
 def run(argv: Sequence[str] | None) -> int:
     """Runs one command and returns its exit code."""
     prepare()
-    words = gates.joined(sys.argv[1:] if argv is None else argv)
+    listen()
+    flags, words = loudness.split(sys.argv[1:] if argv is None else argv)
+    words = gates.joined(words)
     try:
         with command():
-            args = parser(words[0] if words else None).read(words)
-            code: int = args.action(args)
-            return code
+            args = parser(words[0] if words else None).read([*flags, *words])
+            with loudness.shown(args):
+                return _act(args)
     except BenchError as error:
-        say(" ".join(str(error).split()))
+        warn(" ".join(str(error).split()))
         return error.exit_code
     except ImportError as error:
         if not (hint := shadow_of(error)):
             raise
-        say(f"{error}{hint}")
+        warn(f"{error}{hint}")
         return EXIT_USAGE
     except OSError as error:
-        say(f"{_fault(error)}; remove the cause and repeat the command: nothing that was recorded is lost")
+        warn(f"{_fault(error)}; remove the cause and repeat the command: nothing that was recorded is lost")
         return EXIT_USAGE
+
+
+def _act(args: argparse.Namespace) -> int:
+    """Runs a verb and returns its exit code."""
+    started = time.monotonic()
+    try:
+        code: int = args.action(args)
+    except (BenchError, OSError):
+        LOG.debug("jova-bench: where it was raised:", exc_info=True)
+        raise
+    LOG.debug("jova-bench: %s took %.1f s, exit code %d", args.verb, time.monotonic() - started, code)
+    return code
 
 
 def _fault(error: OSError) -> str:

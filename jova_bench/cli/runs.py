@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from jova_bench.assets.table import asset_table
-from jova_bench.cli.base import Parser, Verbs, add_assets_flag, add_verb, names, say
+from jova_bench.cli.base import Parser, Verbs, add_assets_flag, add_verb, names, say, warn
 from jova_bench.cli.endings import say_failures, say_outside
 from jova_bench.cli.planning import add_plan_flags, plans_only, show_plan
 from jova_bench.errors import BenchError
@@ -215,5 +215,5 @@ def _show(result: Result, args: argparse.Namespace) -> int:
         try:
             say(track(args.track, result.folder, files))
         except BenchError as error:
-            say(str(error))  # The run itself is complete.
+            warn(str(error))  # The run itself is complete.
     return result.exit_code

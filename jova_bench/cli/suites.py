@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from jova_bench.cli.base import Parser, Verbs, add_verb, say
+from jova_bench.cli.base import Parser, Verbs, add_verb, say, warn
 from jova_bench.digests import shortened
 from jova_bench.errors import EXIT_OK, EXIT_USAGE, BenchError
 from jova_bench.output import show
@@ -89,12 +89,14 @@ def _import(args: argparse.Namespace) -> int:
         say(f"note: {note} ({count} rows)")
     good = f"{len(found.prompts)} prompts"
     if args.skip_invalid and (ends := [fault.where for fault in found.faults if fault.ends]):
-        say(f"{', '.join(ends)}: nothing after is read; correct that: --skip-invalid leaves out rows, not what follows")
+        warn(
+            f"{', '.join(ends)}: nothing after is read; correct that: --skip-invalid leaves out rows, not what follows"
+        )
         return EXIT_USAGE
     if found.faults and not (args.skip_invalid and found.prompts):
         rows = len({fault.where for fault in found.faults})
         advice = "correct them or give --skip-invalid" if found.prompts else "none is left"
-        say(f"{rows} rows cannot become a prompt ({good} can); {advice}")
+        warn(f"{rows} rows cannot become a prompt ({good} can); {advice}")
         return EXIT_USAGE
     path = place(found, Path(args.out), args.format, form.licence, form.slices)
     skipped = len({fault.where for fault in found.faults})
@@ -126,7 +128,7 @@ def _pull(args: argparse.Namespace) -> int:
             licence = suite.licence or "not stated"
             show(f"{name}: {len(suite.prompts)} prompts, digest {shortened(suite.digest)}, licence {licence}\n")
         except BenchError as error:
-            say(" ".join(str(error).split()))
+            warn(" ".join(str(error).split()))
             code = EXIT_USAGE
     return code
 
@@ -150,7 +152,7 @@ def _say_faults(faults: Sequence[tuple[str, str]]) -> None:
         lines = ", ".join(one.rpartition(":")[2] for one in others[:SHOWN]) + ", ..." * (len(others) > SHOWN)
         more = f" (and {len(others)} more row{'s' * (len(others) > 1)}: {lines})" if others else ""
         more += f" (and {left[kind]} more like it)" * (told[kind] == SHOWN and left[kind] > 0)
-        say(f"{first}{more}" if what == first else f"{first}: {what}{more}")
+        warn(f"{first}{more}" if what == first else f"{first}: {what}{more}")
 
 
 def _validate(args: argparse.Namespace) -> int:
@@ -167,7 +169,7 @@ def _validate(args: argparse.Namespace) -> int:
     lines = [re.fullmatch(rf"({re.escape(str(path))}:\d+): (.*)", fault, re.DOTALL) for fault in faults]
     _say_faults([(line[1], line[2]) if line else (fault, "") for line, fault in zip(lines, faults, strict=True)])
     if faults:
-        say(f"{len(faults)} faults, {len(prompts)} good prompts")
+        warn(f"{len(faults)} faults, {len(prompts)} good prompts")
         return EXIT_USAGE
     named = ({re.sub(r"\.\d+\.", ".", field) for field in prompt.files} for prompt in prompts)  # Speakers have numbers.
     counts = dict(Counter(field for fields in named for field in sorted(fields)))

@@ -7,7 +7,7 @@ import argparse
 from jova_bench.assets import pull
 from jova_bench.assets.download import OFFLINE_VARIABLE, offline
 from jova_bench.assets.table import TERMS, asset_table
-from jova_bench.cli.base import Parser, Verbs, add_assets_flag, add_verb, say
+from jova_bench.cli.base import Parser, Verbs, add_assets_flag, add_verb, warn
 from jova_bench.errors import EXIT_OK, EXIT_USAGE, BenchError
 from jova_bench.output import show
 
@@ -61,10 +61,10 @@ def _pull(args: argparse.Namespace) -> int:
             if why is None:
                 show(f"{asset.name:<32} {pull.pull(assets, asset, meter, args.offline or offline())}\n")
                 continue
-            say(why)
+            warn(why)
             code = code if pull.EVERYTHING in args.names else EXIT_USAGE
         except BenchError as error:
-            say(str(error))
+            warn(str(error))
             code = EXIT_USAGE
     return code
 
@@ -78,9 +78,9 @@ def _verify(args: argparse.Namespace) -> int:
     damaged = [asset for asset in chosen if states[asset.name] == "damaged"]
     absent = [asset for asset in chosen if states[asset.name] == "missing" and args.names]
     for asset in (*damaged, *absent):
-        say(f"{asset.name} is {states[asset.name]}; {asset.command}")
+        warn(f"{asset.name} is {states[asset.name]}; {asset.command}")
     if unreadable:
-        say(unreadable)
+        warn(unreadable)
     return EXIT_USAGE if damaged or absent or unreadable else EXIT_OK
 
 

@@ -109,7 +109,7 @@ class Gate:
         """Formats what a terminal shows: `head`, and the table of the rows that do not pass or that changed."""
         told = [check for check in self.checks if check.verdict not in QUIET]
         left = counted(len(self.checks) - len(told), "row")
-        more = [f"{left} without a difference: `| less` shows them, too."] if len(told) < len(self.checks) else []
+        more = [f"{left} without a difference: -v shows them, too."] if len(told) < len(self.checks) else []
         return "\n\n".join([self.head(), *[self._table(told)] * bool(told), *more]) + "\n"
 
     def _table(self, checks: Sequence[Check]) -> str:

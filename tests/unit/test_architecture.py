@@ -14,8 +14,8 @@ MAX_LINES = 300
 
 LAYERS = (
     {
-        "arrays", "digests", "errors", "exports", "identity", "ids", "keys", "output", "prompts", "records", "files",
-        "cache", "registry", "progress", "stats", "summary", "formatting", "web",
+        "arrays", "digests", "errors", "exports", "identity", "ids", "keys", "logs", "output", "prompts", "records",
+        "files", "cache", "registry", "progress", "stats", "summary", "formatting", "web",
     },
     {"assets", "media"},
     {"suites", "metrics", "execution"},
