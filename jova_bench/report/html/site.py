@@ -13,7 +13,7 @@ from jova_bench.assets.table import AssetTable, asset_table
 from jova_bench.errors import BenchError
 from jova_bench.execution.processes import available_cores
 from jova_bench.progress import Progress, Quiet
-from jova_bench.report.files import read_leaderboard
+from jova_bench.report.files import read_leaderboard, view
 from jova_bench.report.html.folder import check_target, link, replacing_folder
 from jova_bench.report.html.pages import environment, index_page, prompt_page
 from jova_bench.report.html.slices import by_slice
@@ -23,6 +23,8 @@ from jova_bench.runs.store import read_run
 from jova_bench.votes.fit import VoteFit
 
 STATIC = Path(__file__).parent / "static"
+FILES = ("csv", "tex", "json", "bib")
+"""Views of the leaderboard that stand next to its page."""
 DEFAULT = "report"
 """Folder of the pages inside a run."""
 
@@ -81,7 +83,8 @@ def write_html(
         _place(part, asked)
         pages = {one.page: prompt_page(env, board, asked, place) for place, one in enumerate(asked)}
         first = index_page(env, board, parts, asked, papers, sweeps, votes)
-        for name, text in {"index.html": first, **pages}.items():
+        files = {f"leaderboard.{suffix}": view(suffix)(board) for suffix in FILES}
+        for name, text in {"index.html": first, **pages, **files}.items():
             (part / name).parent.mkdir(exist_ok=True)
             (part / name).write_text(text, encoding="utf-8")
     return target / "index.html"

@@ -121,13 +121,23 @@ def test_what_is_in_the_folder(run):
     takes = [f"{prompt:04d}-m{model}-s0" for prompt in range(1, 5) for model in range(2) if (prompt, model) != (4, 1)]
     static = [path.name for path in site.STATIC.iterdir()]
     expected = [
-        *static, "plotly.min.js", "index.html", MARK,
+        *static, "plotly.min.js", "index.html", MARK, *(f"leaderboard.{suffix}" for suffix in site.FILES),
         *(f"prompts/{prompt:04d}.html" for prompt in range(1, 5)),
         *(f"clips/{take}.mp4" for take in takes), *(f"thumbs/{take}.jpg" for take in takes),
     ]  # fmt: skip
     assert names == sorted(expected)
     assert (folder / "clips/0001-m0-s0.mp4").read_bytes() == (run / "c.mp4").read_bytes()
     assert (folder / "thumbs/0001-m0-s0.jpg").read_bytes().startswith(b"\xff\xd8\xff")
+
+
+def test_the_table_as_files_is_linked_and_is_that_of_the_command(run, capsys):
+    first = written(run)
+    page = Page(first.read_text(encoding="utf-8"))
+    names = [attrs["href"] for tag, attrs in page.tags if tag == "a" and "download" in attrs]
+    assert names == [f"leaderboard.{suffix}" for suffix in ("csv", "tex", "json", "bib")]
+    for name in names:
+        assert cli.main(["report", str(run), "--format", name.rpartition(".")[2]]) == 0
+        assert (first.parent / name).read_text(encoding="utf-8") == capsys.readouterr().out
 
 
 def test_the_same_run_gives_the_same_bytes(run, tmp_path):
