@@ -176,6 +176,23 @@ def test_prompts_are_found_sorted_and_turned_by_the_page(visit):
     assert page.locator("h1").text_content() == f"say word 7 {HOSTILE}"
 
 
+POINTS = """(values) => values.map((value) => {
+  const text = value.firstChild, range = document.createRange(), whole = text.data.split(".")[0].length;
+  range.setStart(text, 0);
+  range.setEnd(text, whole);
+  return [text.data, range.getBoundingClientRect().right];
+})"""
+"""Texts, and right ends of what stands before their decimal points."""
+
+
+def test_decimal_points_of_a_column_stand_below_each_other(visit):
+    page = visit(search="?show=score&metrics=Cost")
+    values = page.locator("#clips tbody tr td:nth-child(3) .value:not(.none)").evaluate_all(POINTS)
+    assert {"1.50", "2", "10.5"} <= {text for text, _ in values}
+    ends = [end for _, end in values]
+    assert max(ends) - min(ends) < 1
+
+
 def shown(page):
     """What the first page shows of the reader's choices."""
     return {

@@ -62,6 +62,9 @@
     return [Math.min(...ends), Math.max(...ends)];
   }
 
+  const valuesOf = (cell, models) => rows.filter((row) => models.has(Number(row.dataset.model)))
+    .map((row) => row.querySelector(`${cell} .value`));
+
   function show() {
     const models = report.models, whole = report.slice === 0;
     data.columns.forEach((_, column) => {
@@ -69,7 +72,9 @@
       for (const row of rows) {
         fill(row.querySelector(`td[data-column="${column}"]`), cellOf(column, Number(row.dataset.model)), range, whole);
       }
+      report.align(valuesOf(`[data-column="${column}"]`, models));
     });
+    data.costs.forEach((_, cost) => report.align(valuesOf(`[data-cost="${cost}"]`, models)));
     for (const row of rows) row.hidden = !models.has(Number(row.dataset.model));
     for (const body of board.tBodies) body.hidden = ![...body.rows].some((row) => row.dataset.model && !row.hidden);
     sort();

@@ -75,6 +75,9 @@
     order.mark();
     head.querySelector(`th[data-model="${focused}"] button`)?.focus();
     body.replaceChildren(...places.slice(report.first, report.first + PAGE).map((place) => row(place, models)));
+    for (let place = 1; place <= models.length; place++) {
+      report.align([...body.querySelectorAll(`td:nth-child(${place + 1}) .value`)]);
+    }
     const last = Math.min(report.first + PAGE, places.length);
     document.getElementById("range").textContent = places.length
       ? `${report.first + 1}\u2013${last} of ${places.length}${report.slice ? `, ${data.slices[report.slice].name}` : ""}` : "none";

@@ -30,6 +30,16 @@ const report = {
     return this.number(value, Math.min(4, Math.max(0, 2 - Math.floor(Math.log10(Math.abs(value))))));
   },
 
+  /** Brings the decimal points of a column's numbers below each other, each with the decimals that it deserves. */
+  align(values) {
+    const decimals = values.map(({ textContent }) => /^\u2212?\d+(?:\.(\d+))?$/.exec(textContent)?.[1]?.length ?? 0);
+    const most = Math.max(0, ...decimals);
+    values.forEach((value, place) => {
+      const own = value.classList.contains("none") ? most : decimals[place];
+      value.style.paddingRight = own < most ? `${most - own + (own ? 0 : 0.5)}ch` : ""; // A point is half a digit wide.
+    });
+  },
+
   /** An element with a class and a text. */
   element(name, className = "", text = "") {
     const made = document.createElement(name);
