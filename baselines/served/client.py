@@ -7,12 +7,15 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
+
+import httpx2
 
 from jova_baselines.served.protocol import SUFFIXES, JobState, read_job
 from jova_bench.errors import BenchError
 from jova_bench.files.reading import parse_json, unique_keys
-from jova_bench.web.server import LARGEST_BYTES, Call, ModelServer, NoAnswer, content_of, is_broken, parts_of
+from jova_bench.web.http import kind_of
+from jova_bench.web.server import LARGEST_BYTES, Call, ModelServer, NoAnswer, content_of, is_broken
 
 VERSION_AT = ("/version", "/server_info", "/get_server_info")
 """Where vLLM and vLLM-Omni state their version, and where SGLang does."""
@@ -123,10 +126,10 @@ class VideoServer(ModelServer):
         """
         end = time.monotonic() + within_s
 
-        def read(response: Any) -> Path:
-            path, size = folder / f"clip{SUFFIXES.get(response.headers.get_content_type(), '.mp4')}", 0
+        def read(response: httpx2.Response) -> Path:
+            path, size = folder / f"clip{SUFFIXES.get(kind_of(response), '.mp4')}", 0
             with path.open("wb") as file:
-                for part in parts_of(response):
+                for part in response.iter_bytes():
                     size += len(part)
                     if size > LARGEST_CLIP:
                         raise NoAnswer(f"{self.by}: expected a clip of at most {LARGEST_CLIP} bytes, got more")
@@ -137,12 +140,7 @@ class VideoServer(ModelServer):
 
         return self.send(Call(f"{self._path(job_id)}/content", repeatable=True), read)
 
-    @property
-    def host(self) -> str:
-        """Name of the server."""
-        return urlsplit(self.url).hostname or ""
-
-    def parsed(self, response: Any) -> Any:
+    def parsed(self, response: httpx2.Response) -> Any:
         """Reads a response as JSON values, None in place of numbers without end. Raises NoAnswer for anything else."""
         content = content_of(response, LARGEST_BYTES).decode(errors="replace")
         try:
@@ -182,7 +180,7 @@ class VideoServer(ModelServer):
                 raise
             return None
 
-    def _values(self, response: Any) -> Any:
+    def _values(self, response: httpx2.Response) -> Any:
         """Reads a response as JSON values; None for anything else, such as a web page for people."""
         try:
             return self.parsed(response)

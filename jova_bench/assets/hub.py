@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 from urllib.parse import quote
 
+from jova_bench.assets.access import HUB
 from jova_bench.assets.download import Kind, download
 from jova_bench.assets.table import FOLDER_VARIABLE
 from jova_bench.assets.transfer import Meter, Source
@@ -24,8 +25,6 @@ from jova_bench.files.locks import acquire
 from jova_bench.files.reading import read_json
 from jova_bench.formatting.messages import shown
 
-HUB = "https://huggingface.co"
-"""The environment variable HF_ENDPOINT names another."""
 PARTS = ".parts"
 """Folder of partial files; there for as long as something is missing."""
 OURS = (PARTS, ".revision")

@@ -16,15 +16,17 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
-from urllib.error import HTTPError, URLError
-from urllib.request import Request
+from typing import IO
 
+import httpx2
+
+from jova_bench.assets import access
 from jova_bench.errors import BenchError
 from jova_bench.files.reading import read_json
 from jova_bench.files.writing import write_file
 from jova_bench.formatting.messages import shown
-from jova_bench.web.http import CHUNK, open_url
+from jova_bench.web.http import kind_of, open_url
+from jova_bench.web.keys import blotted
 
 ATTEMPTS = 5
 """Connections in a row that may break before the command gives up; what came is kept."""
@@ -34,8 +36,15 @@ SPARE = 100_000_000
 """Bytes that stay free on the disk."""
 UNSTATED = 20_000_000_000
 """Most bytes of a file whose length is stated nowhere."""
+ENOUGH = 1 << 20
+"""Bytes that a connection brings to show that others may bring the rest."""
 BUSY = (408, 425, 429, 500, 502, 503, 504)
 """Statuses of a server that may respond otherwise later."""
+UNREACHABLE = (
+    httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.InvalidURL, httpx2.ProxyError, httpx2.TooManyRedirects,
+    httpx2.UnsupportedProtocol, UnicodeError,
+)  # fmt: skip
+"""What another try would not change."""
 MOST_WORDS = 200
 """Characters of a server's own words in a message."""
 
@@ -82,7 +91,7 @@ def fetch(source: Source, part: Path, meter: Meter) -> None:
             return _receive(source, part, meter)
         except Broken as error:
             # Only one that went on where the last stopped, and received something, shows that this will come to an end.
-            broken = 1 if before and size_of(part) >= before + CHUNK else broken + 1
+            broken = 1 if before and size_of(part) >= before + ENOUGH else broken + 1
             if broken >= ATTEMPTS:
                 raise BenchError(
                     f"{source.name}: {error} from {source.url}; {size_of(part)} bytes are kept, "
@@ -96,12 +105,12 @@ def _receive(source: Source, part: Path, meter: Meter) -> None:
     if source.size is not None and size_of(part) > source.size:
         part.unlink()
     have, about = size_of(part), _read_about(part)
-    headers = {"User-Agent": "jova-bench"}
+    headers = access.headers(source.url)
     # Without a digest or a validator, halves of two different files could be put together unnoticed.
     if have and about.get("url") == source.url and (source.digest_known or about.get("validator")):
         headers["Range"] = f"bytes={have}-"
         headers |= {"If-Range": about["validator"]} if about.get("validator") else {}
-    with _answer(source, Request(source.url, headers=headers), part, have) as response:
+    with _answer(source, headers, part, have) as response:
         if response is None:
             return
         have, total = _from_and_to(source, response, have, "Range" in headers)
@@ -126,59 +135,57 @@ def _receive(source: Source, part: Path, meter: Meter) -> None:
 
 
 @contextlib.contextmanager
-def _answer(source: Source, request: Request, part: Path, have: int) -> Iterator[Any]:
+def _answer(source: Source, headers: dict[str, str], part: Path, have: int) -> Iterator[httpx2.Response | None]:
     """Yields the response to a request; None when the server has nothing left to send."""
     try:
-        response = open_url(request, same_host=source.same_host)
-    except HTTPError as error:
-        with error:
-            if _is_whole(source, error, request, part, have):
+        with open_url(httpx2.Request("GET", source.url, headers=headers), same_host=source.same_host) as response:
+            if response.is_success:
+                yield response
+            else:
+                _check_whole(source, response, part, have, "Range" in headers)
                 yield None
-                return
-            if error.code in BUSY:
-                raise Broken(f"HTTP {error.code} {_one_line(error.reason)}") from error
-            denied = error.code in (401, 403)
-            hidden = "; it is private, gated or not there" if denied and source.same_host else ""
-            by_hand = hidden or (f"; download it yourself and put it at {source.belongs}" if denied else "")
-            raise BenchError(
-                f"{source.name}: HTTP {error.code} {_one_line(error.reason)} from {source.url}{by_hand}"
-            ) from error
-    except URLError as error:
-        raise BenchError(f"{source.name}: cannot reach {source.url}: {_one_line(error.reason)}") from error
-    except OSError as error:
-        raise Broken(f"no answer ({_one_line(error)})") from error
-    except Exception as error:  # http.client and urllib raise what their parsers do: ValueError, UnicodeError, ...
-        raise Broken(f"an invalid answer ({_one_line(error)})") from error
-    with response:
-        yield response
+    except UNREACHABLE as error:
+        raise BenchError(f"{source.name}: cannot reach {source.url}: {_one_line(error)}") from error
+    except httpx2.HTTPError as error:
+        raise Broken(_one_line(error)) from error
 
 
-def _is_whole(source: Source, error: HTTPError, request: Request, part: Path, have: int) -> bool:
-    """Returns whether the server states that the part is the whole file. Deletes a part longer than the file."""
-    if error.code != 416 or not request.has_header("Range"):
-        return False
-    if error.headers.get("Content-Range") == f"bytes */{have}" and source.size in (None, have):
-        return True
-    part.unlink(missing_ok=True)
-    raise Broken("the server's file is shorter than the part that was downloaded") from error
+def _check_whole(source: Source, response: httpx2.Response, part: Path, have: int, asked: bool) -> None:
+    """Checks that a server that sends nothing states that the part is the whole file.
+
+    Raises:
+        Broken: another time it may send the file; a part longer than the file is deleted.
+        BenchError: it does not.
+    """
+    status = response.status_code
+    if status == 416 and asked:
+        if response.headers.get("Content-Range") == f"bytes */{have}" and source.size in (None, have):
+            return
+        part.unlink(missing_ok=True)
+        raise Broken("the server's file is shorter than the part that was downloaded")
+    what = f"HTTP {status} {_one_line(response.reason_phrase)}"
+    if status in BUSY:
+        raise Broken(what)
+    if response.has_redirect_location:
+        what += f", a redirect to {_one_line(response.headers['Location'])}"
+    what += f" from {source.url}"
+    if status in (401, 403):
+        by_hand = f"; download it yourself and put it at {source.belongs}"
+        what += access.hint(source.url) if source.same_host or access.on_hub(source.url) else by_hand
+    raise BenchError(f"{source.name}: {what}")
 
 
-def _from_and_to(source: Source, response: Any, have: int, asked: bool) -> tuple[int, int | None]:
+def _from_and_to(source: Source, response: httpx2.Response, have: int, asked: bool) -> tuple[int, int | None]:
     """Returns the byte at which the content begins, and the size of the whole file if the server states it."""
-    headers, status = response.headers, response.status  # `file:` has no status.
-    if headers.defects:  # What follows a broken line is not read as headers: the length may be there.
-        raise BenchError(f"{source.name}: expected HTTP headers, got invalid ones from {source.url}")
-    if status not in (None, 200) and not (status == 206 and asked):
-        raise BenchError(f"{source.name}: expected a file, got HTTP {status} {_one_line(response.reason)}")
-    if headers.get_content_type() == "text/html":
+    headers, status = response.headers, response.status_code
+    if status != 200 and not (status == 206 and asked):
+        raise BenchError(f"{source.name}: expected a file, got HTTP {status} {_one_line(response.reason_phrase)}")
+    if kind_of(response) == "text/html":
         raise BenchError(f"{source.name}: expected a file, got a web page from {source.url}")
-    coding = ", ".join(headers.get_all("Content-Encoding", [])).strip().lower()
-    ways = ", ".join(headers.get_all("Transfer-Encoding", [])).strip().lower()
-    if coding not in ("", "identity") or ways not in ("", "chunked"):
-        got = _one_line(", ".join(filter(None, (coding, ways))))
+    if (coding := headers.get("Content-Encoding", "").strip().lower()) not in ("", "identity"):
+        got = _one_line(coding)
         raise BenchError(f"{source.name}: expected the file without a content encoding, got {got} from {source.url}")
-    chunked = ways == "chunked"
-    length = None if chunked else _length(source, headers)
+    chunked = "Transfer-Encoding" in headers
     if status == 206:
         stated = re.fullmatch(r"bytes ([0-9]{1,18})-[0-9]{1,18}/([0-9]{1,18}|\*)", headers.get("Content-Range", ""))
         if not stated or int(stated[1]) != have:
@@ -186,7 +193,8 @@ def _from_and_to(source: Source, response: Any, have: int, asked: bool) -> tuple
             raise BenchError(f"{source.name}: expected bytes from {have}, got {shown(got)} from {source.url}")
         total = None if stated[2] == "*" else int(stated[2])
     else:
-        have, total = 0, length
+        length = None if chunked else headers.get("Content-Length")
+        have, total = 0, None if length is None else int(length)
     if total is None and source.size is None and not source.digest_known and not (chunked and status != 206):
         raise BenchError(
             f"{source.name}: {source.url} states no length and no digest of the file is published, so a truncated "
@@ -195,22 +203,11 @@ def _from_and_to(source: Source, response: Any, have: int, asked: bool) -> tuple
     return have, total
 
 
-def _length(source: Source, headers: Any) -> int | None:
-    """Returns `Content-Length` in bytes; None if there is none."""
-    stated = {one.strip() for one in headers.get_all("Content-Length", [])}
-    if not stated:
-        return None
-    if len(stated) > 1 or not re.fullmatch("[0-9]{1,18}", (one := next(iter(stated)))):
-        got = _one_line(", ".join(sorted(stated)))
-        raise BenchError(f"{source.name}: expected the file's length, got Content-Length {got!r} from {source.url}")
-    return int(one)
-
-
-def _validator(headers: Any) -> str:
+def _validator(headers: httpx2.Headers) -> str:
     """Returns the server's validator of the file's version (ETag or date); empty if there is none to send back."""
-    found = str(headers.get("ETag") or "")
+    found: str = headers.get("ETag", "")
     if not found or found.startswith("W/"):  # A weak tag may stand for other bytes.
-        found = str(headers.get("Last-Modified") or "")
+        found = headers.get("Last-Modified", "")
     return found if re.fullmatch(r"[ -~]{1,1000}", found) else ""
 
 
@@ -218,15 +215,11 @@ class _TooMuch(Exception):
     """More bytes came than there are."""
 
 
-def _copy(source: Source, response: Any, file: IO[bytes], most: int, advance: Callable[[int], None]) -> None:
+def _copy(
+    source: Source, response: httpx2.Response, file: IO[bytes], most: int, advance: Callable[[int], None]
+) -> None:
     """Appends the bytes that arrive, up to the file's length."""
-    while True:
-        try:
-            block = response.read1(CHUNK)
-        except Exception as error:  # As above.
-            raise Broken(f"the connection broke ({_one_line(error)})") from error
-        if not block:
-            return
+    for block in response.iter_raw():
         if file.tell() + len(block) > most:
             raise _TooMuch(str(most))
         file.write(block)
@@ -243,8 +236,8 @@ def _room(source: Source, part: Path, wanted: int) -> None:
 
 
 def _one_line(said: object) -> str:
-    """Returns a server's or library's message as one short line without control characters."""
-    text = str(said) or type(said).__name__
+    """Returns a server's or library's message as one short line without control characters or a token."""
+    text = blotted(str(said), access.TOKEN) or type(said).__name__
     shown = "".join(one if one.isprintable() else "?" for one in " ".join(text.split()))
     return shown if len(shown) <= MOST_WORDS else f"{shown[:MOST_WORDS]}..."
 

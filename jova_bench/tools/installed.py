@@ -11,6 +11,7 @@ from jova_bench.assets.table import AssetTable
 PACKAGES = (
     ("torch", "everything", "torch"),
     ("av", "reading and writing clips", "av"),
+    ("httpx2", "downloads, models and judges behind servers", "httpx2"),
     ("torchmetrics", "metrics in training loops", "torchmetrics"),
     ("pystoi", "stoi", "pystoi"),
     ("jiwer", "wer, cer", "jiwer"),

@@ -1,43 +1,65 @@
-"""HTTP with a limit on every wait: silence, a trickle or headers without content end in an error.
+"""HTTP by httpx2, with a limit on every wait: silence, a trickle or headers without content end in an error.
 
-The standard library bounds the silence between two bytes, nothing else: headers that never end, `100 Continue` again
-and again, trailers after the last chunk, or a byte a minute keep it reading without end. Here every byte is counted in
-one place, which limits how many may come before content does, and how slowly.
+httpx2 limits the silence between two bytes and the length of headers, tells a body that breaks off from a whole one,
+keeps a key from other hosts and knows the proxies of the environment. It sets no limit to a byte a minute, nor to
+`100 Continue` again and again: how fast content comes is measured here. Nor does it ask where a redirect leads, or how
+long what comes with it is: they are followed here.
 """
 
 from __future__ import annotations
 
-import http.client
-import io
+import functools
 import ipaddress
 import time
-from typing import Any
-from urllib.error import HTTPError
-from urllib.parse import urlsplit
-from urllib.request import HTTPHandler, HTTPRedirectHandler, HTTPSHandler, ProxyHandler, Request, build_opener
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-CHUNK = 1 << 20
-"""Bytes read at a time."""
+import httpx2
+
+from jova_bench.errors import BenchError
+
+if TYPE_CHECKING:
+    import ssl
+
+CHUNK = 1 << 16
+"""Bytes written, or read from a file, at a time."""
 TIMEOUT_S = 60.0
 """Seconds without a byte after which a connection counts as broken, where its caller names no other."""
 SLOWEST = 1000
-"""Bytes a second; a slower connection counts as broken after as many seconds."""
-TALK = 1 << 20
-"""Bytes that are no content (headers, sizes of chunks) in the response to one call."""
+"""Bytes of content a second; a slower connection counts as broken after as many seconds."""
+REDIRECTS = 10
+_OWN = ("localhost", "127.0.0.0/8", "[::1]", "[::ffff:127.0.0.0]/104")
+"""Hosts that are this machine, as httpx2 writes them: a key in plain text is for them alone, and for no proxy."""
 
 
-def open_url(request: Request, timeout_s: float | None = None, same_host: bool = False) -> Any:
-    """Opens a URL as `urllib.request.urlopen` does, for http, https and file, with a limit on every wait.
+@contextmanager
+def open_url(
+    request: httpx2.Request, timeout_s: float | None = None, same_host: bool = False
+) -> Iterator[httpx2.Response]:
+    """Yields the response to a request, of any status, whose body is to be read by its `iter_raw` or `iter_bytes`.
 
-    Its body is to be read by `read1`. Proxies are those of the environment; what is for this machine passes none.
+    Redirects of a GET, and those that make a GET of a POST, are followed to the web alone, and never from a secure
+    address to one that is not. One that is not followed is the response. A header `Authorization` goes to the origin of
+    the request alone. Proxies are those of the environment; what is for this machine passes none.
 
     Args:
-        request: what is asked.
+        request: what is asked, by http, https or file.
         timeout_s: seconds without a byte after which the connection counts as broken; None for `TIMEOUT_S`.
-        same_host: refuses redirects to another host or port.
+        same_host: follows no redirect to another host or port.
+
+    Raises:
+        httpx2.HTTPError: there is no response, or, while it is read, its body breaks off.
+        BenchError: the environment names a proxy that cannot be used.
     """
-    redirects = _HomeRedirects if same_host else _Redirects
-    return build_opener(_Plain, _Secure, redirects, _Proxies).open(request, timeout=timeout_s or TIMEOUT_S)
+    pace = _Pace(timeout_s or TIMEOUT_S)
+    request.extensions = {"trace": pace.trace}
+    for name, value in {"User-Agent": "jova-bench", "Accept": "*/*", "Accept-Encoding": "identity"}.items():
+        request.headers.setdefault(name, value)
+    with _client(pace.timeout_s) as client, closing(_followed(client, request, same_host)) as response:
+        pace.response = response
+        yield response
 
 
 def is_loopback(host: str) -> bool:
@@ -48,89 +70,96 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-class _Counted(io.RawIOBase):
-    """A connection whose bytes are counted as they come."""
-
-    def __init__(self, raw: Any, timeout_s: float) -> None:
-        self._raw, self._left, self._timeout_s = raw, TALK, timeout_s
-        self._since, self._came = time.monotonic(), 0
-
-    def readable(self) -> bool:
-        return True
-
-    def allow(self, count: int) -> None:
-        """Allows this many more bytes to be received, and some for headers."""
-        self._left = count + TALK
-
-    def readinto(self, buffer: Any) -> int:
-        count = self._raw.readinto(buffer) or 0
-        now, self._left, self._came = time.monotonic(), self._left - count, self._came + count
-        if self._left < 0:
-            raise http.client.HTTPException(f"{TALK} bytes without content")
-        if (passed := now - self._since) >= self._timeout_s:
-            if self._came < SLOWEST * passed:
-                raise TimeoutError(f"{self._came} bytes in {passed:.0f} s")
-            self._since, self._came = now, 0
-        return int(count)
-
-    def close(self) -> None:
-        self._raw.close()
-        super().close()
+def kind_of(response: httpx2.Response) -> str:
+    """Returns the media type of a body, without parameters; empty where none is stated."""
+    return str(response.headers.get("Content-Type", "")).partition(";")[0].strip().lower()
 
 
-class _Response(http.client.HTTPResponse):
-    """A response that is read through a `_Counted`."""
-
-    def __init__(self, sock: Any, *args: Any, **kw: Any) -> None:
-        super().__init__(sock, *args, **kw)
-        self._counted = _Counted(self.fp.detach(), sock.gettimeout())
-        self.fp = io.BufferedReader(self._counted)
-
-    def read1(self, n: int = -1) -> bytes:
-        """Returns the bytes of the body that have arrived, at most n; empty at its end."""
-        self._counted.allow(max(n, 0))
-        return super().read1(n)
+def _client(timeout_s: float) -> httpx2.Client:
+    """Returns a client for one call: what it holds of connections and cookies ends with it."""
+    own = {f"all://{host}": None for host in _OWN}
+    try:
+        return httpx2.Client(timeout=timeout_s, verify=_trusted(), mounts={**own, "file://": _Files()})
+    except ImportError as error:
+        raise BenchError("the environment names a SOCKS proxy: pip install 'httpx2[socks]', or unset it") from error
+    except (httpx2.InvalidURL, ValueError) as error:
+        raise BenchError(f"expected proxies of the environment like http://proxy:3128, got another: {error}") from error
 
 
-class _PlainConnection(http.client.HTTPConnection):
-    response_class = _Response
+@functools.cache
+def _trusted() -> ssl.SSLContext:
+    """Reads the certificates that this machine trusts, which takes longer than a call."""
+    return httpx2.create_ssl_context()
 
 
-class _SecureConnection(http.client.HTTPSConnection):
-    response_class = _Response
+def _followed(client: httpx2.Client, request: httpx2.Request, same_host: bool) -> httpx2.Response:
+    """Returns the first response that is no redirect to be followed."""
+    for _ in range(REDIRECTS + 1):
+        response = client.send(request, stream=True)
+        onward = response.next_request
+        if onward is None or not _may_follow(request.url, onward, same_host):
+            return response
+        response.close()
+        request = onward
+    raise httpx2.TooManyRedirects(f"more than {REDIRECTS} redirects", request=request)
 
 
-class _Plain(HTTPHandler):
-    def http_open(self, request: Request) -> Any:
-        return self.do_open(_PlainConnection, request)
+def _may_follow(before: httpx2.URL, onward: httpx2.Request, same_host: bool) -> bool:
+    """Returns whether a redirect leads to the web, not from a secure address to a plain one, and to send nothing."""
+    schemes = ("https",) if before.scheme == "https" else ("https", "http")
+    home = not same_host or onward.url.netloc == before.netloc
+    return onward.method == "GET" and onward.url.scheme in schemes and home
 
 
-class _Secure(HTTPSHandler):
-    def https_open(self, request: Request) -> Any:
-        return self.do_open(_SecureConnection, request, context=self._context)  # type: ignore[attr-defined]
+class _Pace:
+    """How fast a request goes, and the content of its response comes: what is slow for too long ends in an error."""
+
+    def __init__(self, timeout_s: float) -> None:
+        self.timeout_s = timeout_s
+        self.response: httpx2.Response | None = None
+        self._since: float | None = None
+        self._before = 0
+
+    def trace(self, event: str, info: Mapping[str, Any]) -> None:
+        """Watches each connection from when it is made, as httpx2's extension `trace` says."""
+        if event.endswith((".connect_tcp.complete", ".start_tls.complete")):
+            self._since, stream = None, info["return_value"]
+            stream.read = functools.partial(self._read, stream.read)
+            stream.write = functools.partial(self._write, stream.write)
+
+    def _read(self, read: Callable[..., bytes], most: int, timeout: float | None = None) -> bytes:
+        data, now = read(most, timeout), time.monotonic()
+        content = self.response.num_bytes_downloaded if self.response else 0
+        if self._since is None:  # Until the first byte a server may think.
+            self._since = now
+        if self._passed(now - self._since, content - self._before):
+            self._since, self._before = now, content
+        return data
+
+    def _write(self, write: Callable[..., None], data: bytes, timeout: float | None = None) -> None:
+        began = time.monotonic()
+        for start in range(0, len(data), CHUNK):
+            write(data[start : start + CHUNK], timeout)
+            self._passed(time.monotonic() - began, start + CHUNK)
+
+    def _passed(self, seconds: float, count: int) -> bool:
+        """Returns whether the time is over in which bytes are counted. Raises httpx2.TimeoutException for too few."""
+        if seconds >= self.timeout_s and count < SLOWEST * seconds:
+            raise httpx2.TimeoutException(f"timed out: {count} bytes of content in {seconds:.0f} s")
+        return seconds >= self.timeout_s
 
 
-class _Redirects(HTTPRedirectHandler):
-    """Follows to the web alone, and never from a secure address to one that is not."""
+class _Files(httpx2.BaseTransport):
+    """Responds to `file:` with the file: that of a request, as no redirect leads there."""
 
-    def redirect_request(self, req: Request, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Request | None:
-        secure = req.full_url.lower().startswith("https://")
-        if not newurl.lower().startswith("https://" if secure else ("https://", "http://")):
-            raise HTTPError(req.full_url, code, f"a redirect to {newurl}", headers, fp)
-        return super().redirect_request(req, fp, code, msg, headers, newurl)
-
-
-class _HomeRedirects(_Redirects):
-    """Follows to the same host and port alone."""
-
-    def redirect_request(self, req: Request, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Request | None:
-        if urlsplit(newurl).netloc.lower() != urlsplit(req.full_url).netloc.lower():
-            raise HTTPError(req.full_url, code, f"a redirect to {newurl}", headers, fp)
-        return super().redirect_request(req, fp, code, msg, headers, newurl)
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        path = Path(request.url.path)
+        if request.url.host not in ("", "localhost") or not path.is_file():
+            raise httpx2.ConnectError(f"expected a file of this machine, got {path}")
+        return httpx2.Response(200, headers={"Content-Length": str(path.stat().st_size)}, content=_blocks(path))
 
 
-class _Proxies(ProxyHandler):
-    """Asks the environment's proxies for other machines alone: a key in plain text is for this one and no other."""
-
-    def proxy_open(self, req: Request, proxy: str, type: str) -> Any:
-        return None if is_loopback(urlsplit(req.full_url).hostname or "") else super().proxy_open(req, proxy, type)
+def _blocks(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while block := file.read(CHUNK):
+            yield block

@@ -7,24 +7,21 @@ this machine, is kept nowhere, and is blotted out of messages.
 
 from __future__ import annotations
 
-import json
-import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from http.client import HTTPException
 from time import sleep
 from typing import Any, TypeVar
-from urllib.error import HTTPError
-from urllib.parse import urlsplit
-from urllib.request import Request
+
+import httpx2
 
 from jova_bench.errors import BenchError
 from jova_bench.files.reading import parse_json
 from jova_bench.formatting.messages import shown
-from jova_bench.web.http import CHUNK, TIMEOUT_S, is_loopback, open_url
+from jova_bench.web.http import TIMEOUT_S, is_loopback, open_url
+from jova_bench.web.keys import blotted, key_in
 
 ATTEMPTS = 6
 FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 120.0
@@ -82,34 +79,40 @@ class ModelServer:
     def __post_init__(self) -> None:
         """Refuses addresses that are none, or that hold a secret. Raises BenchError."""
         try:
-            parts = urlsplit(self.url)
-            port = parts.port
-        except ValueError:
-            parts, port = urlsplit(""), None
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.username or port == 0:
+            url = httpx2.URL(self.url)
+            right = url.scheme in ("http", "https") and url.host and not url.query and not url.userinfo
+            right = right and (url.port is None or 0 < url.port < 1 << 16)
+        except httpx2.InvalidURL:
+            right = False
+        if not right:
             what = "the address of a server like http://localhost:8000/v1, without a name, a password or a query"
             raise BenchError(f"expected {what}; the key goes into {self.key_variable}")
 
     @property
+    def host(self) -> str:
+        """Name of the server."""
+        return httpx2.URL(self.url).host
+
+    @property
     def by(self) -> str:
         """Returns model and host, for records and messages."""
-        return f"{self.model} at {urlsplit(self.url).hostname}"
+        return f"{self.model} at {self.host}"
 
-    def send(self, call: Call, read: Callable[[Any], Read]) -> Read:
+    def send(self, call: Call, read: Callable[[httpx2.Response], Read]) -> Read:
         """Returns what `read` makes of the response to a call.
 
         Args:
             call: what is asked.
-            read: reads the response, and raises OSError, HTTPException or ValueError where it breaks off.
+            read: reads the response, and raises OSError, httpx2.HTTPError or ValueError where it breaks off.
 
         Raises:
             NoAnswer: the server cannot be reached, is silent, refuses, or stays busy.
             BenchError: the key cannot be sent.
         """
-        key = self._key() if self._gets_key() else ""
-        request = Request(f"{self.url.rstrip('/')}{call.path}", call.body, dict(call.headers))
-        if key:
-            request.add_unredirected_header("Authorization", f"Bearer {key}")  # For this server alone.
+        method, address = "GET" if call.body is None else "POST", f"{self.url.rstrip('/')}{call.path}"
+        request = httpx2.Request(method, address, headers=dict(call.headers), content=call.body)
+        if self._gets_key() and (key := key_in(self.key_variable)):
+            request.headers["Authorization"] = f"Bearer {key}"
         wait = FIRST_WAIT_S
         for attempt in range(1, ATTEMPTS + 1):
             pause = wait
@@ -117,27 +120,27 @@ class ModelServer:
                 call.begun()
             try:
                 with open_url(request, self.timeout_s) as response:
-                    return read(response)
-            except HTTPError as error:
-                with error:
-                    if call.once and error.filename != request.full_url:
+                    if response.is_success:
+                        return read(response)
+                    status = response.status_code
+                    if call.once and response.request is not request:
                         # Says nothing of the call, which was taken: no status.
-                        raise NoAnswer(str(self._refused(error, ", after a redirect"))) from error
-                    passes = error.code == _TOO_MANY or (is_broken(error.code) and not call.once)
+                        raise NoAnswer(str(self._refused(response, ", after a redirect")))
+                    passes = status == _TOO_MANY or (is_broken(status) and not call.once)
                     if attempt == ATTEMPTS or not passes:
-                        raise self._refused(error) from error
-                    pause = max(wait, _asked_to_wait(error))
+                        raise self._refused(response)
+                    pause = max(wait, _asked_to_wait(response))
                     if pause > LONGEST_WAIT_S:
-                        raise self._refused(error, f", which asks to wait {pause:.0f} s") from error
-            except (OSError, HTTPException, ValueError) as error:
+                        raise self._refused(response, f", which asks to wait {pause:.0f} s")
+            except (OSError, httpx2.HTTPError, ValueError) as error:
                 if attempt == ATTEMPTS or not call.repeatable:
-                    why = getattr(error, "reason", None) or error
-                    raise NoAnswer(f"{self.by}: expected an answer, got none: {self.blotted(str(why))}") from error
+                    why = self.blotted(str(error) or type(error).__name__)
+                    raise NoAnswer(f"{self.by}: expected an answer, got none: {why}") from error
             sleep(pause)
             wait *= 2
         raise AssertionError
 
-    def parsed(self, response: Any) -> Any:
+    def parsed(self, response: httpx2.Response) -> Any:
         """Reads a response as JSON values. Raises NoAnswer for anything else."""
         content = content_of(response, LARGEST_BYTES).decode(errors="replace")
         try:
@@ -146,12 +149,8 @@ class ModelServer:
             raise NoAnswer(self.blotted(str(error))) from error
 
     def blotted(self, text: str) -> str:
-        """Returns a text for a message, in which the key does not stand, nor as JSON writes it."""
-        if key := os.environ.get(self.key_variable, "").strip():
-            written = json.dumps(key)[1:-1]
-            forms = (written.replace("/", "\\/"), written, key)
-            return re.sub("|".join(map(re.escape, forms)), "[key]", text)
-        return text
+        """Returns a text for a message, in which the key does not stand."""
+        return blotted(text, self.key_variable)
 
     def shown(self, value: Any) -> str:
         """Returns what a server says as `formatting.messages.shown` does, without the key."""
@@ -165,29 +164,22 @@ class ModelServer:
 
     def _gets_key(self) -> bool:
         """Returns whether the key is for this server, and would not pass a network as plain text."""
-        here = _origin(self.url)
+        here = httpx2.URL(self.url).origin
         own = self.key_for is None or here == _origin(self.key_for)
-        return own and (here[0] == "https" or is_loopback(here[1]))
+        return own and (here.scheme == "https" or is_loopback(here.host))
 
-    def _key(self) -> str:
-        """Returns the key; empty without one."""
-        key = os.environ.get(self.key_variable, "").strip()
-        if not re.fullmatch(r"[\x21-\x7e]*", key):  # The error of the standard library would show it.
-            raise BenchError(f"expected a key of letters, digits and signs of ASCII in {self.key_variable}")
-        return key
-
-    def _refused(self, error: HTTPError, more: str = "") -> NoAnswer:
+    def _refused(self, response: httpx2.Response, more: str = "") -> NoAnswer:
         """Returns what is wrong: the status, and the server's own words, but where it speaks of keys."""
-        denied = error.code in _DENIED
+        status = response.status_code
         try:
-            content = b"null" if error.code == _DENIED[0] else content_of(error, LARGEST_BYTES)
+            content = b"null" if status == _DENIED[0] else content_of(response, LARGEST_BYTES)
             found = parse_json(content.decode(errors="replace"), "answer")
-        except (BenchError, OSError, HTTPException, ValueError):  # The status says enough.
+        except (BenchError, OSError, httpx2.HTTPError):  # The status says enough.
             found = None
         set_it = f"set {self.key_variable}" if self._gets_key() else f"{self.key_variable} is not for this server"
-        hint = f"; {set_it}" if denied else ""
-        what = f"{self.by}: expected an answer, got status {error.code}{more}{self.message(found)}{hint}"
-        return NoAnswer(what, error.code, found)
+        hint = f"; {set_it}" if status in _DENIED else ""
+        what = f"{self.by}: expected an answer, got status {status}{more}{self.message(found)}{hint}"
+        return NoAnswer(what, status, found)
 
 
 def is_broken(status: int) -> bool:
@@ -195,40 +187,27 @@ def is_broken(status: int) -> bool:
     return status == 408 or status >= 500
 
 
-def content_of(response: Any, most: int) -> bytes:
-    """Reads a body, cut to `most` bytes. Raises HTTPException if it ends before its stated length."""
+def content_of(response: httpx2.Response, most: int) -> bytes:
+    """Reads a body, cut to `most` bytes. Raises httpx2.HTTPError if it breaks off."""
     content = bytearray()
-    for part in parts_of(response):
+    for part in response.iter_bytes():
         content += part
         if len(content) > most:
             break
     return bytes(content[:most])
 
 
-def parts_of(response: Any) -> Iterator[bytes]:
-    """Yields a body as it comes. Raises HTTPException if it ends before its stated length."""
-    came = 0
-    while part := response.read1(CHUNK):
-        came += len(part)
-        yield part
-    stated = response.headers.get("Content-Length", "")
-    if stated.isdecimal() and came < int(stated):
-        raise HTTPException(f"{came} of {stated} bytes came")
-
-
-def _origin(url: str) -> tuple[str, str, int | None]:
-    """Returns scheme, host and port of an address; three that no server has for a text that is none."""
+def _origin(url: str) -> httpx2.Origin | None:
+    """Returns scheme, host and port of an address; None for a text that is none."""
     try:
-        parts = urlsplit(url)
-        port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
-    except ValueError:
-        return "", "", None
-    return parts.scheme, parts.hostname or "", port
+        return httpx2.URL(url).origin
+    except (httpx2.InvalidURL, ValueError):
+        return None
 
 
-def _asked_to_wait(error: HTTPError) -> float:
+def _asked_to_wait(response: httpx2.Response) -> float:
     """Returns the seconds of `Retry-After`, a number or a date; 0 without one that can be read."""
-    value = (error.headers.get("Retry-After") or "").strip()
+    value = response.headers.get("Retry-After", "").strip()
     if re.fullmatch(r"\d{1,9}", value):
         return float(value)
     try:

@@ -27,7 +27,8 @@ class Server(ThreadingHTTPServer):
         """Files that the Hub states the sha256 of."""
         self.changed, self.bad, self.redirects = {}, {}, {}
         """Other keys of the answer, other bytes of files, and where paths are sent to."""
-        self.asked = []
+        self.asked, self.keys = [], {}
+        """Paths that were asked for, and the header `Authorization` of the latest call of each."""
 
     @property
     def url(self):
@@ -46,6 +47,7 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self):
         it = self.server
         it.asked.append(self.path)
+        it.keys[self.path] = self.headers["Authorization"]
         api, files = "/api/datasets/my-lab/talks/revision/", "/datasets/my-lab/talks/resolve/"
         if self.path in it.redirects:
             self.send_response(302)
@@ -84,7 +86,8 @@ def hub(monkeypatch, tmp_path):
     with Server() as server:
         monkeypatch.setenv("HF_ENDPOINT", server.url)
         monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path / "assets"))
-        monkeypatch.delenv("JOVA_BENCH_OFFLINE", raising=False)
+        for name in ("JOVA_BENCH_OFFLINE", "HF_TOKEN"):
+            monkeypatch.delenv(name, raising=False)
         monkeypatch.setattr("jova_bench.assets.transfer.PAUSE_S", 0.0)
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()

@@ -67,7 +67,7 @@ class Plan:
 
     @property
     def stalls(self):
-        return self.body in ("silence", "trickle")
+        return self.body in ("silence", "trickle") or self.status == "continue"
 
 
 ODD = (

@@ -114,7 +114,7 @@ def test_a_hostile_answer_is_refused(talks, changed, said):
 
 def test_digests_come_from_the_host_that_was_asked_and_are_of_limited_length(talks, monkeypatch):
     talks.redirects[LISTING] = f"http://localhost:{talks.server_address[1]}{LISTING}"
-    with pytest.raises(BenchError, match="HTTP 302 a redirect to http://localhost"):
+    with pytest.raises(BenchError, match="HTTP 302 Found, a redirect to http://localhost"):
         load_suite(FIXED)
     moved = LISTING.replace("?", "?moved&")
     talks.redirects[LISTING] = moved  # The same host: a repository that was renamed.

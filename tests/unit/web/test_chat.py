@@ -164,7 +164,7 @@ def test_the_key_goes_to_its_own_server_alone_and_not_over_a_network_as_plain_te
     monkeypatch.setattr(web, "open_url", refuse)
     with pytest.raises(NoAnswer, match="no network"):
         ChatServer(url, "m", "THE_KEY", key_for=key_for).ask(BODY)
-    assert [request.get_header("Authorization") for request in requests] == [f"Bearer {KEY}" if sent else None]
+    assert [request.headers.get("Authorization") for request in requests] == [f"Bearer {KEY}" if sent else None]
 
 
 def test_what_is_for_this_machine_passes_no_proxy_and_what_is_for_another_does(waits, monkeypatch):
