@@ -14,7 +14,7 @@ from pathlib import Path
 from jova_baselines.served.client import NO_JOB, NOT_LOOKED_AT, UNKNOWN, Stated, VideoServer
 from jova_baselines.served.jobs import Alias, Job, Jobs
 from jova_baselines.served.options import ServedOptions
-from jova_baselines.served.protocol import JobState, is_refusal
+from jova_baselines.served.protocol import JobState, is_refusal, says_gone
 from jova_bench.errors import BenchError, Refused, Unavailable
 from jova_bench.media.files import read
 from jova_bench.web.server import NoAnswer
@@ -126,13 +126,16 @@ class Orders:
         return state
 
     def _retrieved(self, job: Job) -> JobState:
-        """Returns the state of a job; one that the server does not know is forgotten, and said."""
+        """Returns the state of a job; one that the server says that it does not have is forgotten, and said."""
         assert job.id is not None
         try:
             return self.server.retrieve(job.id)
         except NoAnswer as error:
             if error.status not in UNKNOWN:
                 raise
+            if not says_gone(error.said, job.id):
+                what = f"which does not say that the job {self.server.shown(job.id)} is gone, and may be a gateway's"
+                raise BenchError(f"{error}, {what}; {AGAIN} to ask again, or {self._another(job)}") from error
             gone = f"expected the job {self.server.shown(job.id)}, which this server no longer has"
             raise self._spoilt(job, f"{gone}; {AGAIN} to have, and to pay for, another one") from error
 

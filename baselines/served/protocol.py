@@ -31,6 +31,10 @@ _REFUSED_CODE = re.compile(r"moderat|content.?(policy|filter)|policy.?violation|
 """Machine-readable codes by which a server declines a prompt, such as OpenAI's `moderation_blocked`."""
 _REFUSED_WORDS = re.compile(r"moderation|content.?policy|safety system|blocked by (our|the|a) ", re.IGNORECASE)
 """Words of a message by which it does, where no code tells; a broken filter also speaks of safety."""
+_JOB = re.compile(r"\b(video|job|task|generation)s?\b", re.IGNORECASE)
+"""What a server says that it does not have, such as SGLang's `Video not found`."""
+_ROUTE = re.compile(r"\b(url|uri|route|path|page|endpoint|model)s?\b", re.IGNORECASE)
+"""What else a gateway does not find, in words that may have the job's path in them."""
 SUFFIXES = {"video/mp4": ".mp4", "video/webm": ".webm", "video/x-matroska": ".mkv", "video/quicktime": ".mov"}
 
 
@@ -86,6 +90,18 @@ def is_refusal(said: Any) -> bool:
     codes = [error[key] for key in ("code", "type") if isinstance(error.get(key), str)]
     words = [error[key] for key in ("message", "detail") if isinstance(error.get(key), str)]
     return any(map(_REFUSED_CODE.search, codes)) or any(map(_REFUSED_WORDS.search, words))
+
+
+def says_gone(said: Any, job_id: str) -> bool:
+    """Returns whether the JSON values of a 404 or 410 say that a job is not there.
+
+    A gateway, or a server that just started, answers so of itself: by a page, an object of its own or `Not Found`.
+    """
+    error = said.get("error", said.get("detail", said.get("message"))) if isinstance(said, dict) else None
+    words = error.get("message") if isinstance(error, dict) else error
+    if not isinstance(words, str) or _ROUTE.search(words):
+        return False
+    return bool(_JOB.search(words)) or job_id in words
 
 
 def body(fields: Mapping[str, Any], files: Mapping[str, str], encoding: str, boundary: str) -> tuple[bytes, str]:

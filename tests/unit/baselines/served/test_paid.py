@@ -120,7 +120,7 @@ def test_a_clip_that_is_not_there_yet_is_no_lost_job(at, made, status):
 
 def test_a_clip_of_a_job_that_the_server_lost_is_said_before_another_is_paid_for(at, made):
     state = (200, {}, {"id": "job-0", "status": "completed"})
-    at.once |= {"content": [(404, {}, {})], "retrieve": [state, (404, {}, {})]}
+    at.once |= {"content": [(404, {}, {})], "retrieve": [state, (404, {}, {"detail": "Video not found"})]}
     (found,) = made("a")
     assert "expected the job 'job-0', which this server no longer has; run the same command again" in found.reason
     assert [(one.status, len(at.created)) for one in made("a")] == [("ok", 2)]
@@ -193,11 +193,23 @@ def test_jobs_of_one_version_are_not_clips_of_another_by_the_name_that_the_user_
 
 
 def test_a_job_that_the_server_lost_is_said_before_another_is_paid_for(at, made):
-    at.once["retrieve"] = [(404, {}, {})]
+    at.once["retrieve"] = [(404, {}, {"error": {"message": "No video with id 'job-0'", "code": "not_found"}})]
     (found,) = made("a")
     assert "expected the job 'job-0', which this server no longer has; run the same command again" in found.reason
     assert [one.status for one in made("a")] == ["ok"]
     assert len(at.created) == 2
+
+
+@pytest.mark.parametrize("status", [404, 410])
+@pytest.mark.parametrize("content", [b"<html>404 Not Found</html>", b"", {}, {"detail": "Not Found"}])
+def test_a_job_is_not_given_up_because_a_gateway_blinked(at, made, status, content, tmp_path):
+    at.once["retrieve"] = [(status, {}, content)]
+    (found,) = made("a")
+    kept = tmp_path / "run" / "jobs" / NAME / "a.0.json"
+    assert (found.status, found.answered) == ("failed", False)
+    assert "which does not say that the job 'job-0' is gone, and may be a gateway's; run the same" in found.reason
+    assert found.reason.endswith(f"to ask again, or remove {kept} to have, and to pay for, another one")
+    assert [(one.status, len(at.created)) for one in made("a")] == [("ok", 1)]
 
 
 def test_a_server_that_stalls_is_left_and_waited_for_again(at, made):

@@ -12,7 +12,7 @@ from jova_baselines.external.inputs import model_input
 from jova_baselines.served.client import Stated, VideoServer
 from jova_baselines.served.generator import ServedModel
 from jova_baselines.served.options import ServedOptions, options_of
-from jova_baselines.served.protocol import is_refusal, read_job
+from jova_baselines.served.protocol import is_refusal, read_job, says_gone
 from jova_bench.errors import BenchError
 from jova_bench.models.registry import create_model
 from support.asked import prompt, suite_of
@@ -89,6 +89,30 @@ def test_a_prompt_with_a_part_that_is_refused_is_not_sent(tmp_path):
 )
 def test_a_refusal_is_told_from_a_fault(said, refused):
     assert is_refusal(said) == refused
+
+
+@pytest.mark.parametrize(
+    ("said", "gone"),
+    [
+        ({"detail": "Video not found"}, True),
+        ({"error": {"message": "Video with id 'v-7' not found.", "type": "invalid_request_error"}}, True),
+        ({"error": {"message": "v-7 has expired", "code": 410}}, True),
+        ({"object": "error", "message": "No such job", "type": "NotFoundError"}, True),
+        ({"error": "unknown task"}, True),
+        ({"detail": "Not Found"}, False),
+        ({"error": {"message": "Not Found", "type": "Not Found", "code": 404}}, False),
+        ({"error": {"message": "Invalid URL (GET /v1/videos/v-7)"}}, False),
+        ({"message": "no Route matched with those values"}, False),
+        ({"error": {"message": "the model talker-2 of this video was not found"}}, False),
+        ({"timestamp": 1, "status": 404, "error": "Not Found", "path": "/v1/videos/v-7"}, False),
+        ({"success": False, "errors": [{"code": 7000}]}, False),
+        ({"detail": [{"msg": "video"}]}, False),
+        ("Video not found", False),
+        (None, False),
+    ],
+)
+def test_a_job_that_is_gone_is_told_from_a_path_that_is_not_there(said, gone):
+    assert says_gone(said, "v-7") == gone
 
 
 @pytest.mark.parametrize("answer", [None, [], {"status": "queued"}, {"id": "a"}, {"id": "", "status": "queued"}])
