@@ -23,7 +23,7 @@ from jova_bench.execution.processes import available_cores, on_cpu
 from jova_bench.formatting.messages import shown, suggest
 from jova_bench.keys import ColumnKey, PromptSeed
 from jova_bench.records import Record, Sample
-from jova_bench.runs.costs import costs
+from jova_bench.runs.costs import costs, price_in
 from jova_bench.runs.estimates import seeds_mean
 from jova_bench.runs.manifest import Manifest, ModelRecord
 from jova_bench.runs.store import MANIFEST, read_run
@@ -159,8 +159,7 @@ class _Side:
 
     def route(self) -> Route:
         """Returns what a table says of it."""
-        settings = self.model_record.settings
-        price, currency = settings.get("price_as_the_user_says"), settings.get("currency")
+        price = price_in(self.model_record.settings)
         (cost,) = costs([self.model], self.samples)
         return Route(
             source=str(self.folder),
@@ -169,8 +168,8 @@ class _Side:
             ok=len(self.clips),
             failed=len(self.samples) - len(self.clips),
             cost=cost,
-            price=price,
-            currency=currency,
+            price=None if price is None else price.amount,
+            currency=None if price is None else price.currency,
         )
 
 

@@ -10,7 +10,7 @@ from jova_bench.identity import CLEAN, Identity
 from jova_bench.metrics.labels import labelled
 from jova_bench.records import Direction
 from jova_bench.report.notes import Notes
-from jova_bench.summary import Cost, Estimate, Summary
+from jova_bench.summary import Estimate, Summary
 
 
 @dataclass(frozen=True)
@@ -79,15 +79,6 @@ def extrapolated(estimate: Estimate | None) -> str:
     text = number(estimate.extra["n_to_infinity"], decimals(estimate.value, estimate.ci))
     fit = estimate.extra.get("n_to_infinity_r2")
     return text if fit is None else f"{text} (R² {fit:.2f})"
-
-
-def cost_cells(cost: Cost | None) -> list[str]:
-    """Formats seconds per clip, real-time factor, peak memory in MB, function evaluations."""
-    if cost is None:
-        return [""] * 4
-    memory = None if cost.peak_memory_bytes is None else cost.peak_memory_bytes / 1e6
-    values = ((cost.seconds_per_clip, 2), (cost.real_time_factor, 2), (memory, 0), (cost.function_evals, 0))
-    return ["" if value is None else number(value, places) for value, places in values]
 
 
 def identity_line(column: Column) -> str:

@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass
 from statistics import median
 from typing import Any
 
-from jova_bench.formatting.text import number
 from jova_bench.records import Sample
 from jova_bench.summary import AttemptCounts
 
@@ -73,8 +72,3 @@ def clips_rows(
             body.append([model, *map(str, made), *[tries.get(model, "")] * again, *map(str, noticed)])
     more = [*["of them refused"] * refusals, *["Attempts at samples"] * again]
     return ["Model", "Asked", "Made", "Failed", *more, *(code.replace("_", " ") for code in codes)], body
-
-
-def load_cell(found: ClipCounts | None) -> str:
-    """Formats the seconds of loading; empty where not reported."""
-    return "" if found is None or found.load_s is None else number(found.load_s, 1)

@@ -16,12 +16,14 @@ from jova_bench.formatting.text import escaped, plain, spreadsheet, table
 from jova_bench.metrics.labels import ARROWS, OTHER, families
 from jova_bench.models.registry import CONTROLS
 from jova_bench.report import slices
-from jova_bench.report.cells import Column, cell, columns, cost_cells, extrapolated, identity_line, recut
-from jova_bench.report.clip_counts import ABOUT_CLIPS, ClipCounts, clips_rows, load_cell
+from jova_bench.report.cells import Column, cell, columns, extrapolated, identity_line, recut
+from jova_bench.report.clip_counts import ABOUT_CLIPS, ClipCounts, clips_rows
 from jova_bench.report.common import COMMON, Common
+from jova_bench.report.costs import cost_table, price_columns, price_records, prices_of
 from jova_bench.report.native_formats import about_formats, format_rows
 from jova_bench.report.notes import Notes
 from jova_bench.report.ranks import Ranks
+from jova_bench.runs.costs import Price
 from jova_bench.runs.manifest import Manifest
 from jova_bench.summary import ABOUT_ATTEMPTS, AttemptCounts, Cost, Summary, attempts_text
 
@@ -67,6 +69,11 @@ class Leaderboard:
     def narrowed(self) -> bool:
         """Returns whether models were tested that are not shown."""
         return bool(set(self.tested) - set(self.models))
+
+    @property
+    def prices(self) -> dict[str, Price]:
+        """Returns the price of a clip by model, where the user says one."""
+        return prices_of({name: one for name, one in self.manifest.models.items() if name in self.models})
 
     @property
     def slices(self) -> tuple[str, ...]:
@@ -135,6 +142,8 @@ class Leaderboard:
         if self.narrowed:
             value["tested"] = self.tested
         value["made"] = [{"model": model, **one.record()} for model, one in self.made.items()]
+        if self.prices:
+            value["prices"] = price_records(self.prices)
         if self.attempts:
             value["attempts"] = [one.model_dump(mode="json") for one in self.attempts]
         if self.common is not None:
@@ -175,7 +184,7 @@ class Leaderboard:
             parts += [f"## By {escaped(tag)}", slices.ABOUT, *self._slices(tag, notes)]
         if self.ranks:
             parts += ["## Ranks", self._ranks()]
-        parts += ["## Cost", self._costs()]
+        parts += ["## Cost", cost_table(self.models, self.summary.cost, self.made, self.prices)]
         if self.made:
             parts += ["## Clips", ABOUT_CLIPS, _rows_table(*clips_rows(self.models, self.made, self.attempts))]
         rows = format_rows(self.models, self.manifest)
@@ -241,16 +250,6 @@ class Leaderboard:
         ]
         return f"{about}\n\n{table(['Metric', *map(escaped, ranked)], body)}"
 
-    def _costs(self) -> str:
-        header = ["Model", "Seconds per clip", "RTF", "Peak memory (MB)", "Function evals"]
-        costs = {cost.model: cost for cost in self.summary.cost}
-        body = [[escaped(model), *cost_cells(costs.get(model))] for model in self.models]
-        if any(one.load_s is not None for one in self.made.values()):
-            header.append("Loading (s)")
-            for row, model in zip(body, self.models, strict=True):
-                row.append(load_cell(self.made.get(model)))
-        return table(header, body)
-
     def _row(self, model: str) -> dict[str, float | int | None]:
         row: dict[str, float | int | None] = {}
         for column in self.columns:
@@ -263,6 +262,8 @@ class Leaderboard:
         cost = next((cost for cost in self.summary.cost if cost.model == model), None)
         fields = [field for field in Cost.model_fields if field != "model"]
         row |= {field: getattr(cost, field) if cost else None for field in fields}
+        if cost:
+            row |= {label: price for label, (price,) in price_columns([model], self.prices).items()}
         for one in self.attempts:
             if one.model == model:
                 row |= {column: getattr(one, field) for field, column in TRIES.items()}

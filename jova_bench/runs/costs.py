@@ -1,12 +1,28 @@
-"""Aggregates what clips cost: seconds, memory and function evaluations of one model."""
+"""Aggregates what clips cost: seconds, memory and function evaluations of one model, and a price that the user says."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from statistics import mean, median
+from typing import Any, NamedTuple
 
 from jova_bench.records import LARGEST_VALUE, Sample
 from jova_bench.summary import Cost
+
+
+class Price(NamedTuple):
+    """Price of one clip, as the user says."""
+
+    amount: float
+    currency: str
+
+
+def price_in(settings: Mapping[str, Any]) -> Price | None:
+    """Returns the price in a model's settings; None where nothing was said, or nothing that is one."""
+    amount, currency = settings.get("price_as_the_user_says"), settings.get("currency")
+    if not isinstance(amount, int | float) or isinstance(amount, bool) or not isinstance(currency, str):
+        return None
+    return Price(float(amount), currency) if 0 <= amount <= LARGEST_VALUE else None
 
 
 def costs(models: Sequence[str], samples: Sequence[Sample]) -> tuple[Cost, ...]:

@@ -15,6 +15,7 @@ from jova_bench.models.registry import CONTROLS
 from jova_bench.prompts import Prompt
 from jova_bench.report.cells import Column
 from jova_bench.report.common import COMMON
+from jova_bench.report.costs import price_columns
 from jova_bench.report.html.slices import members
 from jova_bench.report.html.takes import Asked
 from jova_bench.report.leaderboard import Leaderboard
@@ -51,6 +52,10 @@ def page_data(board: Leaderboard, slices: Mapping[str, Sequence[Estimate]], aske
         "costs": [
             *({"label": label, "values": _cost(board, field)} for field, label in COSTS.items()),
             *_loading(board),
+            *(
+                {"label": label, "values": values}
+                for label, values in price_columns(board.models, board.prices).items()
+            ),
         ],
         "slices": [
             {"name": ALL, "prompts": list(range(len(asked))), "cells": _cells(board, places, everything)},

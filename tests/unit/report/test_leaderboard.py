@@ -10,12 +10,13 @@ from jova_bench.metrics import labels
 from jova_bench.metrics.entry import MetricEntry
 from jova_bench.report.cells import cell
 from jova_bench.report.files import write_report
+from jova_bench.report.html.data import page_data
 from jova_bench.report.leaderboard import leaderboard
 from jova_bench.report.notes import Notes
 from jova_bench.runs.store import RunStore
 from jova_bench.summary import Cost, Summary
 from support.estimates import JUDGES, estimate
-from support.made_runs import blank_manifest, fairness, origin
+from support.made_runs import blank_manifest, fairness, model_record, origin
 
 FVD = "fvd@1/embedded:video[0123456789ab]"
 
@@ -104,6 +105,34 @@ def test_cost_stands_beside_quality():
     assert found["jova"] == ["1.25", "0.43", "512", "40"]
     assert found["real"] == ["", "", "512", ""]
     assert found["still"] == [""] * 4
+
+
+def test_a_price_stands_beside_costs_only_where_the_user_says_one():
+    """And in no slice, as no other cost does: those are of all clips."""
+    said = {"price_as_the_user_says": 0.4, "currency": "U|D"}
+    models = {"jova": model_record(settings=said), "real": model_record(settings={"currency": "EUR"})}
+    plain, priced = (leaderboard(summary(), blank_manifest(models=found)) for found in ({}, models))
+    found, label = rows_of(priced.markdown(), "Cost"), "Price per clip, as the user says (U|D)"
+    assert found["Model"][4:] == [label.replace("|", "\\|")]
+    assert [found[model][4:] for model in priced.models] == [["0.4"], [""], [""]]
+    assert [found[model][:4] for model in found] == [*rows_of(plain.markdown(), "Cost").values()]
+    frame = priced.frame()
+    assert frame[label].tolist()[:1] == [0.4]
+    assert frame[label].isna().tolist() == [False, True, True]
+    assert frame.drop(columns=label).equals(plain.frame())
+    assert label not in priced.at("hair=red").frame()
+    value = json.loads(priced.json())
+    assert value.pop("prices") == [{"model": "jova", "price_per_clip": 0.4, "currency": "U|D"}]
+    assert value == json.loads(plain.json())
+    costs = page_data(priced, {}, [])["costs"]
+    assert costs[-1] == {"label": label, "values": [0.4, None, None]}
+    assert costs[:-1] == page_data(plain, {}, [])["costs"]
+
+
+@pytest.mark.parametrize("price", [None, "0.4", -1, float("nan"), 1e300, True])
+def test_what_is_no_price_is_none(price):
+    models = {"jova": model_record(settings={"price_as_the_user_says": price, "currency": "USD"})}
+    assert leaderboard(summary(), blank_manifest(models=models)).prices == {}
 
 
 def test_identities_and_origin_are_shown():
