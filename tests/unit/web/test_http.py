@@ -1,5 +1,6 @@
 """What httpx2 is trusted with, and what is added to it: where redirects and keys go, proxies, slow readers, files."""
 
+import contextlib
 import gzip
 import socket
 import sys
@@ -137,6 +138,41 @@ def test_who_reads_too_slowly_is_left(monkeypatch):
             pass
         left.set()
         reader.join()
+
+
+@pytest.mark.parametrize(
+    ("head", "more", "error"),
+    [
+        (b"HTTP/1.1 200 OK\r\n", b"X: y\r\n" * 1000, httpx2.RemoteProtocolError),
+        (b"HTTP/1.1 200 OK\r\nX: ", b"y" * 1000, httpx2.RemoteProtocolError),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5;", b"x" * 1000, httpx2.RemoteProtocolError),
+        (b"", b"HTTP/1.1 100 Continue\r\n\r\n", httpx2.TimeoutException),
+        (b"HTTP/1.1 200 OK\r\nX: ", b"y", httpx2.TimeoutException),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n", b"y", httpx2.TimeoutException),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\ny\r\n", httpx2.TimeoutException),
+    ],
+    ids=["headers", "a header", "a chunk's size", "continue", "a slow header", "a slow body", "slow chunks"],
+)
+def test_what_has_no_end_ends(head, more, error):
+    """What is long comes at once, what is slow in pieces."""
+    pause = None if len(more) >= 1000 else 0.002
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        left = threading.Event()
+
+        def send():
+            connection, _ = server.accept()
+            with connection, contextlib.suppress(OSError):
+                connection.sendall(head)
+                while not left.wait(pause) if pause else not left.is_set():
+                    connection.sendall(more)
+
+        sender = threading.Thread(target=send)
+        sender.start()
+        request = httpx2.Request("GET", f"http://127.0.0.1:{server.getsockname()[1]}/")
+        with pytest.raises(error), open_url(request, timeout_s=0.1) as response:
+            response.read()
+        left.set()
+        sender.join()
 
 
 def test_a_coded_body_is_read_and_cut_where_it_grows_too_long():
