@@ -74,7 +74,9 @@ def unedited(device: str) -> Unedited:
 def edit_of(prompt: Prompt) -> Edit:
     """Returns the edit that a prompt asks for. Raises BenchError without one."""
     if prompt.edit is None:
-        raise BenchError(f"expected a prompt with an edit, got prompt {prompt.id!r} without one; see docs/suites.md")
+        raise BenchError(
+            f"expected a prompt with an edit, got prompt {prompt.id!r} without one (docs/suites.md of our repository)"
+        )
     return prompt.edit
 
 

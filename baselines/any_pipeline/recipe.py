@@ -82,7 +82,9 @@ def manifest_of(address: Address) -> Manifest:
         return bare
     foreign = next(where.weights.rglob("*.py"), None)
     if foreign is not None:
-        raise BenchError(f"expected weights without code, got {foreign}; wrap such a model as docs/baselines.md shows")
+        raise BenchError(
+            f"expected weights without code, got {foreign}; docs/baselines.md of our repository wraps such models"
+        )
     name: Any = _object(where.weights / INDEX).get("_class_name")
     call = _call(name, where.weights / INDEX)
     rates = [one for one in FRAME_RATES if one in call]

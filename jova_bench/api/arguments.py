@@ -69,7 +69,9 @@ def metrics_of(value: Any) -> list[Any] | None:
         if not hasattr(one, "spec"):
             raise BenchError(f"expected names of metrics, or metrics, got {shown(one)}; `list_metrics()` shows them")
         if why := unfit_metric(one):
-            raise BenchError(f"the metric {type(one).__name__}: {why}; docs/plugins.md has an example")
+            raise BenchError(
+                f"the metric {type(one).__name__}: {why}; docs/plugins.md of our repository has an example"
+            )
     return found
 
 

@@ -18,10 +18,10 @@ REPORT_EXAMPLES = """  jova-bench report runs/embedded-0a1b2c3d
   jova-bench report runs/embedded-0a1b2c3d --html
   jova-bench report runs --html
   jova-bench report runs/before runs/after --html pages
-  jova-bench report runs/embedded-0a1b2c3d --html pages --sweep results/mouth-loss.json --sweep results/fusion.json
+  jova-bench report runs/embedded-0a1b2c3d --html pages --sweep runs/sweeps/mouth-loss.json
   jova-bench report runs/embedded-0a1b2c3d --html --votes fit.json
   jova-bench report runs/embedded-0a1b2c3d --vote
-  jova-bench report results/as-reported.toml"""
+  jova-bench report as-reported.toml"""
 
 
 def add(verbs: Verbs) -> None:

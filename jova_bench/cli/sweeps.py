@@ -25,7 +25,8 @@ EXAMPLES = """  jova-bench sweep mouth-loss --dry-run
   jova-bench sweep --base preset=ablation --factor mouth_weight=0,5 --factor fusion=joint,none --grid
 
 Built in: mouth-loss, mouth-curve, fusion, cross, positions and words train; guidance and steps sample with the
-shipped weights. A file says in TOML what to vary: see docs/sweeps.md, and jova_bench/sweep/builtin for examples.
+shipped weights. A file says in TOML what to vary: jova_bench's repository has
+docs/sweeps.md, which says how, and examples in jova_bench/sweep/builtin.
 
 Every arm is trained alike, generates clips for the same prompts and sampling seeds, is scored, and is compared with the
 base arm, paired. The same command continues a sweep that was stopped. An arm is identified by a digest of all its

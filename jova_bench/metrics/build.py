@@ -154,7 +154,7 @@ def _installed() -> tuple[tuple[MetricEntry, ...], dict[str, BenchError]]:
         try:
             found.append(_entry(name, registry.load(name)))
         except BenchError as error:
-            refused[name] = BenchError(f"{error}; correct or uninstall it (docs/plugins.md)")
+            refused[name] = BenchError(f"{error}; correct or uninstall it (docs/plugins.md of our repository)")
     return tuple(found), refused
 
 
@@ -192,7 +192,7 @@ def _built(choice: Choice, context: MetricContext, real: Mapping[Kind, RealClips
     try:
         return guarded(what, partial(_checked, choice, context))
     except BenchError as error:
-        raise BenchError(f"{error}; correct or uninstall it (docs/plugins.md)") from error
+        raise BenchError(f"{error}; correct or uninstall it (docs/plugins.md of our repository)") from error
 
 
 def _checked(choice: Choice, context: MetricContext) -> Metric:

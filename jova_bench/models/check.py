@@ -40,7 +40,9 @@ def given_model(model: object) -> Generator:
     except (Exception, SystemExit) as error:
         why = f"expected attributes that can be read, got {type(error).__name__}: {error}"
     if why:
-        raise BenchError(f"the model {type(model).__name__}: {' '.join(why.split())}; docs/model.md has an example")
+        raise BenchError(
+            f"the model {type(model).__name__}: {' '.join(why.split())}; docs/model.md of our repository has an example"
+        )
     return cast(Generator, model)
 
 

@@ -59,7 +59,9 @@ def plan(
         plans = {prompt.id: plans.reason for prompt in prompts}
     for one in plans.values():
         if isinstance(one, Misfit):
-            raise BenchError(f"the model {generator.name!r}: {one.what}; docs/model.md has an example")
+            raise BenchError(
+                f"the model {generator.name!r}: {one.what}; docs/model.md of our repository has an example"
+            )
     planned = {prompt_id: one for prompt_id, one in plans.items() if not isinstance(one, Misfit)}
     return PlannedModel(generator, asked, build, executor, planned)
 

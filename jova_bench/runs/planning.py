@@ -81,7 +81,7 @@ def lacking(
             where = (
                 f"use a suite that has some, such as {', '.join(others)}"
                 if others
-                else "docs/suites.md says how prompts have one"
+                else "docs/suites.md of our repository says how prompts have one"
             )
             return f"expected prompts with {ARTICLES[need]}, got none in the suite {suite.name!r}; {where}"
     return None

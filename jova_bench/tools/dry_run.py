@@ -115,7 +115,9 @@ def _planned(model: str | Generator, suite: Suite, request: Request, devices: De
     for prompt in prompts:
         plan = plan_of(planner, prompt, suite)
         if isinstance(plan, Misfit):
-            raise BenchError(f"the model {generator.name!r}: {plan.what}; docs/model.md has an example")
+            raise BenchError(
+                f"the model {generator.name!r}: {plan.what}; docs/model.md of our repository has an example"
+            )
         plans[prompt.id] = plan
     asked, here = model if isinstance(model, str) else generator.name, Local(LocalContext("cpu"))
     why = lacking(generator, plans, prompts, suite)

@@ -43,8 +43,8 @@ questions of a rubric, [each a column](judge.md).
 Each clip is `ok`, `undefined` (the question has no answer for it) or `failed` (it could not be asked), and beside each
 mean stands how many clips are which.
 
-`jova-bench assets pull NAME` downloads weights; those under terms need `--accept`. The embedded profile ships its own.
-`jova-bench ls metrics --long` lists which are installed."""
+`jova-bench assets pull METRIC` downloads weights; those under terms need `--accept`. The embedded profile ships its
+own. `jova-bench ls metrics --long` lists which are installed."""
 DIRECTIONS: dict[Direction, str] = {
     "up": "more is better",
     "down": "less is better",

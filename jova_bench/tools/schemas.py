@@ -68,5 +68,5 @@ def write_schemas(folder: Path) -> None:
 
 if __name__ == "__main__":
     if len(sys.argv) != 2:
-        sys.exit("expected one folder: python -m jova_bench.tools.schemas docs/schemas")
+        sys.exit("expected one folder: python -m jova_bench.tools.schemas DIR")
     write_schemas(Path(sys.argv[1]))

@@ -16,7 +16,6 @@ from jova_bench.api.arguments import assets_of, path_of, several
 from jova_bench.comparison.gate_page import Gate
 from jova_bench.media import files as media
 from jova_bench.runs.run import Result
-from support.shown import ROOT, blocks
 
 EXPORTED = """
 BenchError Calibration Clip ClipMetric Comparisons DryRun Edit Estimate Gate Generated Generator Media MetricContext
@@ -290,15 +289,6 @@ def test_numbers_of_numpy_are_whole_numbers(tmp_path):
     assert several(np.arange(2)) == [0, 1]
     assert several("a") == ["a"]
     assert len(found.table()) == 1
-
-
-def test_the_code_of_the_page_runs(tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-    (block,) = blocks(ROOT / "docs" / "api.md", "python")
-    exec(compile(block.replace("limit=10", "limit=2, workers=0"), "api.md", "exec"), {})
-    said = capsys.readouterr().out
-    assert "status='ok'" in said
-    assert "shuffled" in said
 
 
 def test_examples_of_docstrings_run():

@@ -69,4 +69,4 @@ def missing_reference_reason(spec: MetricSpec) -> str | None:
 def _without(spec: MetricSpec, kind: Kind) -> str:
     """Describes why there is no value without real clips, and what gives one."""
     counts = f"; {words}" if kind == "suite" and (words := needed(spec)) else ""
-    return f"{NONE[kind]}{counts} (docs/reference-sets.md)"
+    return f"{NONE[kind]}{counts} (docs/reference-sets.md of our repository)"

@@ -255,8 +255,8 @@ def test_twenty_clips_without_a_suite_are_told_what_gives_an_fvd(capsys, tmp_pat
     code, out, err = call(capsys, *words)
     others = "kvd takes 10, fvd@javisbench takes 2, from the prompts' own clips"
     sides = f"the suite names no reference set; fvd takes 1,200 clips on each side ({others})"
-    fvd = f"{sides} (docs/reference-sets.md); weights missing: jova-bench assets pull i3d"
+    fvd = f"{sides} (docs/reference-sets.md of our repository); weights missing: jova-bench assets pull i3d"
     assert code == 0
     assert f"fvd: {fvd}\n" in err
-    both = "the suite names no reference set (docs/reference-sets.md); weights missing: jova-bench assets pull i3d"
+    both = f"the suite names no reference set (docs/reference-sets.md of our repository); {fvd.rpartition('; ')[2]}"
     assert f"]: {both} (2 clips)" in out

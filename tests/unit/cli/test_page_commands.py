@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 from jova_bench.cli.program import parser
 from support.shown import OTHERS, PAGES, ROOT, commands, commands_of, fenced
@@ -82,6 +83,14 @@ def test_every_command_of_the_pages_is_read_by_its_program(capsys):
                 wrong.append(f"{page.name}: {' '.join(one.words)}: {error!r} {capsys.readouterr().err}")
     assert not wrong, "\n".join(wrong)
     assert len(seen) > 300
+
+
+def test_the_workflow_of_the_page_asks_for_a_command_that_there_is():
+    (block,) = fenced((ROOT / "docs" / "ci-gate.md").read_text(encoding="utf-8"), "yaml")
+    (*_, step) = yaml.safe_load(block)["jobs"]["gate"]["steps"]
+    check(["jova-bench", *step["with"]["run"].split()], partly=False)
+    check(["jova-bench", "assets", "pull", *step["with"]["assets"].split()], partly=False)
+    assert step["with"].keys() <= yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))["inputs"].keys()
 
 
 @pytest.mark.parametrize("partly", [False, True])

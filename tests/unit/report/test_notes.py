@@ -8,6 +8,7 @@ def weights(*names, terms=""):
 
 
 NONE = "the suite names no reference set"
+PAGE = "(docs/reference-sets.md of our repository)"
 SIZES = "takes 1,200 clips on each side (kvd takes 10, fvd@javisbench takes 2, from the prompts' own clips)"
 
 
@@ -15,7 +16,7 @@ def test_a_reason_of_its_own_stands_in_full():
     notes = Notes()
     assert notes.number({}) is None
     assert [notes.number({"silent": 3}), notes.number({"silent": 4}), notes.number({"silent": 3})] == [1, 2, 1]
-    alone = f"{NONE}; fvd {SIZES} (docs/reference-sets.md); {weights('i3d')}"
+    alone = f"{NONE}; fvd {SIZES} {PAGE}; {weights('i3d')}"
     assert notes.number({alone: 3}) == 3
     assert notes.number({"b": 1, "a": 2}) == 4
     assert notes.lines() == ["silent (3 clips)", "silent (4 clips)", f"{alone} (3 clips)", "a (2 clips); b (1 clip)"]
@@ -40,9 +41,9 @@ def test_what_lacks_weights_is_one_line_with_one_command():
 def test_distances_without_real_clips_are_one_line():
     notes = Notes()
     for name, asset in (("fvd", "i3d"), ("kvd", "i3d"), ("fd_panns", "panns")):
-        reason = f"{NONE}; {name} takes 6,144 clips on each side (docs/reference-sets.md); {weights(asset)}"
+        reason = f"{NONE}; {name} takes 6,144 clips on each side {PAGE}; {weights(asset)}"
         assert notes.number({reason: 3}) == 1
-    assert notes.lines() == [f"{NONE} (docs/reference-sets.md); {weights('i3d', 'panns')} (3 clips)"]
+    assert notes.lines() == [f"{NONE} {PAGE}; {weights('i3d', 'panns')} (3 clips)"]
 
 
 def test_many_reasons_of_one_kind_are_the_first_and_a_count():
