@@ -42,6 +42,7 @@ def choose(
         ranks={},
         made={model: board.made[model] for model in rows if model in board.made},
         common=common,
+        asked=board.about()["prompts"],
         in_order=metrics is not None,
     )
 

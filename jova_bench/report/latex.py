@@ -44,10 +44,11 @@ def _table(board: Leaderboard, family: str, shown: Sequence[Column], of_part: st
     controls = [model for model in board.models if model in CONTROLS]
     groups = [[_row(board, model, shown) for model in group] for group in (ranked, controls) if group]
     where = f"{board.about()['suite']} suite" + (f", {of_part}" if of_part else "")
+    pairs = f"pairs of the {len(board.tested)} models of the run" if board.narrowed else "pairs"
     caption = (
         f"{escaped(family)} on the {escaped(where)}: means over prompts with 95\\,\\% "
-        "intervals; these checkpoints, not other trainings. Bold: a paired test (Holm over pairs) puts it before every "
-        "other ranked model; superscripts: ranks that the tests leave open."
+        f"intervals; these checkpoints, not other trainings. Bold: a paired test (Holm over {pairs}) puts it before "
+        "every other ranked model; superscripts: ranks that the tests leave open."
     )
     if board.attempts:
         caption += f" {escaped(attempts_text(board.attempts))}."

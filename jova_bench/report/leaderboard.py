@@ -56,6 +56,8 @@ class Leaderboard:
     """Estimates on common clips; None when every model made the same clips."""
     tested: tuple[str, ...] = ()
     """Models whose pairs share the error rate of each metric's ranks, whichever of them are shown."""
+    asked: int | None = None
+    """Number of prompts of the whole table, of which this is a part; None for a whole one."""
     in_order: bool = False
     """Whether the columns stand in one table, in an order that was asked for, instead of one by family."""
 
@@ -154,7 +156,7 @@ class Leaderboard:
 
     def about(self) -> dict[str, Any]:
         """Returns the request and the metrics, as the manifest states them."""
-        prompts = max((e.n_prompts for e in self.summary.estimates), default=0)
+        prompts = self.asked or max((e.n_prompts for e in self.summary.estimates), default=0)
         asked = {key: getattr(self.manifest, key) for key in ("suite_digest", "seeds", "device")}
         origin = {key: list(value) if key == "seeds" else value for key, value in asked.items() if value}
         for key in ORIGIN:

@@ -9,7 +9,7 @@ from jova_bench import cli
 from jova_bench.api.running import Result
 from jova_bench.errors import BenchError
 from jova_bench.report.choice import choose
-from jova_bench.report.files import read_leaderboard
+from jova_bench.report.files import VIEWS, read_leaderboard
 from jova_bench.report.leaderboard import leaderboard
 from jova_bench.runs.store import read_run
 from jova_bench.summary import Summary
@@ -80,8 +80,14 @@ def test_the_tables_say_among_whom_and_of_which_pairs_ranks_are(folder):
     assert said in some.markdown()
     assert json.loads(some.json())["tested"] == ["near", "far", "third", "best"]
     whole = read_leaderboard(folder)
+    assert "Holm over pairs of the 4 models of the run" in VIEWS["tex"](some)
+    assert "Holm over pairs)" in VIEWS["tex"](whole)
     assert "Ranks are among" not in whole.markdown()
     assert "tested" not in json.loads(whole.json())
+
+
+def test_how_many_prompts_there_are_is_no_matter_of_what_is_chosen(folder):
+    assert read_leaderboard(folder, metrics=["errors"], models=["far"]).about()["prompts"] == 20
 
 
 def test_chosen_metrics_are_one_table(folder):
