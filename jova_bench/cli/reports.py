@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from pathlib import Path
 
 from jova_bench.assets.table import asset_table
@@ -16,6 +17,7 @@ REPORT_EXAMPLES = """  jova-bench report runs/embedded-0a1b2c3d
   jova-bench report runs/embedded-0a1b2c3d --metrics lse_c,wer,fvd --models jova,real --format tex > table.tex
   jova-bench report runs/embedded-0a1b2c3d --slices hair,voice
   jova-bench report runs/embedded-0a1b2c3d --html
+  jova-bench report runs/embedded-0a1b2c3d --html --watch
   jova-bench report runs --html
   jova-bench report runs/before runs/after --html pages
   jova-bench report runs/embedded-0a1b2c3d --html pages --sweep runs/sweeps/mouth-loss.json
@@ -75,6 +77,11 @@ def add(verbs: Verbs) -> None:
         metavar="FILE",
         help="with --vote: TOML file of what is asked (default: sync, speech, picture, overall)",
     )
+    report.add_argument(
+        "--watch",
+        action="store_true",
+        help="with --html: a page of a run that goes on, which renews itself; the pages when the run has finished",
+    )
     add_format_flag(report, "without --html: md, csv, json, tex, or bib for the papers behind the metrics")
 
 
@@ -100,8 +107,8 @@ def _report(args: argparse.Namespace) -> int:
         return _pages(args)
     form = args.format or "md"
     write = view(form)
-    if args.reported or args.sweep or args.votes:
-        raise BenchError("expected --html with --reported, --sweep and --votes, which pages alone can show")
+    if args.reported or args.sweep or args.votes or args.watch:
+        raise BenchError("expected --html with --reported, --sweep, --votes and --watch, which pages alone can show")
     slices = names(args.slices) or ()
     if not args.dir.endswith(".toml"):
         metrics = None if args.metrics is None else [one.strip() for one in pieces(args.metrics) if one.strip()]
@@ -128,7 +135,7 @@ def _many(args: argparse.Namespace) -> int:
     from jova_bench.progress import Terminal
     from jova_bench.report.many.site import write_many
 
-    of_one = ("slices", "metrics", "models", "reported", "sweep", "votes", "questions")
+    of_one = ("slices", "metrics", "models", "reported", "sweep", "votes", "questions", "watch")
     if others := [name for name in of_one if getattr(args, name)]:
         raise BenchError(f"expected one RUN with --{others[0]}, got several, or a folder of runs")
     page = write_many(args.runs, args.html or None, assets=asset_table(args.assets), progress=Terminal())
@@ -140,7 +147,7 @@ def _vote(args: argparse.Namespace) -> int:
     from jova_bench.progress import Terminal
     from jova_bench.report.vote.site import write_vote
 
-    given = ("html", "format", "metrics", "models", "slices", "reported", "sweep", "votes")
+    given = ("html", "format", "metrics", "models", "slices", "reported", "sweep", "votes", "watch")
     if others := [name for name in given if getattr(args, name)]:
         raise BenchError(f"expected --vote alone or with --questions, got --{others[0]}, too")
     folder = write_vote(args.dir, args.vote or None, questions=args.questions, progress=Terminal())
@@ -154,17 +161,25 @@ def _pages(args: argparse.Namespace) -> int:
     from jova_bench.report.html.figures import read_sweep
     from jova_bench.report.html.site import write_html
     from jova_bench.report.html.votes import read_fit
+    from jova_bench.report.live.watch import watch
+    from jova_bench.report.reported import read_reported
 
-    page = write_html(
+    fixed = partial(
+        write_html,
         args.dir,
-        args.html or None,
         slices=names(args.slices) or (),
         reported=args.reported,
         sweeps=[read_sweep(file) for file in args.sweep],
         votes=read_fit(args.votes) if args.votes else None,
         assets=asset_table(args.assets),
-        progress=Terminal(),
     )
+    target, progress = args.html or None, Terminal()
+    if args.watch:
+        if args.reported:
+            read_reported(args.reported)  # It is needed at the end, and its faults are said now.
+        page = watch(args.dir, target, lambda place, shown: fixed(place, progress=shown), progress)
+    else:
+        page = fixed(target, progress=progress)
     show(f"{page}\n")
     return EXIT_OK
 

@@ -64,19 +64,34 @@ def clip_estimate(column: MetricColumn, asked: Mapping[str, Prompt]) -> Estimate
         column: what was found.
         asked: prompts by id, whose transcripts are the weights of a micro average.
     """
+    found = _prompt_means(column, asked)
+    if found is None:
+        return _estimate(column, None, None)
+    values, weights = found
+    # A rate of wrong words is a share, too.
+    proportion = column.spec.proportion or column.spec.micro is not None
+    interval = mean_interval(values, _resamples(len(values)), weights, proportion=proportion)
+    return _estimate(column, float(np.average(values, weights=weights)), interval)
+
+
+def clip_mean(column: MetricColumn, asked: Mapping[str, Prompt]) -> float | None:
+    """Returns the value of `clip_estimate` alone; None without one."""
+    found = _prompt_means(column, asked)
+    return None if found is None else float(np.average(found[0], weights=found[1]))
+
+
+def _prompt_means(column: MetricColumn, asked: Mapping[str, Prompt]) -> tuple[FloatArray, FloatArray | None] | None:
+    """Returns means over seeds of the prompts with any (P,), and weights (P,) of a micro average; None without any."""
     by_prompt: dict[str, list[float]] = {}
     for (prompt_id, _), part in sorted(column.parts.items()):
         if isinstance(part, Outcome) and part.value is not None:
             by_prompt.setdefault(prompt_id, []).append(part.value)
     if not by_prompt:
-        return _estimate(column, None, None)
+        return None
     values = np.array([seeds_mean(seeds) for seeds in by_prompt.values()])  # (P,)
     micro = column.spec.micro
     weights = np.array([float(transcript_length(asked[i], micro)) for i in by_prompt]) if micro else None  # (P,)
-    # A rate of wrong words is a share, too.
-    proportion = column.spec.proportion or micro is not None
-    interval = mean_interval(values, _resamples(len(values)), weights, proportion=proportion)
-    return _estimate(column, float(np.average(values, weights=weights)), interval)
+    return values, weights
 
 
 def seeds_mean(values: Sequence[float]) -> float:

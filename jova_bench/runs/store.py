@@ -167,7 +167,7 @@ class RunStore:
 
     def manifest(self) -> Manifest | None:
         """Reads the manifest; None in a new folder. Raises BenchError as `read_run` does."""
-        return _manifest(self.folder)
+        return manifest_of(self.folder)
 
     def write_manifest(self, manifest: Manifest) -> None:
         """Replaces `manifest.json`."""
@@ -221,11 +221,11 @@ def read_run(folder: str | os.PathLike[str]) -> Run:
         BenchError: it is no run folder, or a file in it is broken.
     """
     folder = Path(folder)
-    manifest = _manifest(folder)
+    manifest = manifest_of(folder)
     if manifest is None:
         found = f"got {shown_path(folder)}"
         raise BenchError(f"expected a run folder with a {MANIFEST}, {found}; make one with `run` or `score`")
-    lines, summary = list(records(folder / SAMPLES, Sample)), _summary(folder)
+    lines, summary = list(records(folder / SAMPLES, Sample)), summary_of(folder)
     if summary is not None:
         summary = summary.model_copy(update={"attempts": count_attempts(tuple(manifest.models), lines)})
     return Run(manifest, _latest(lines), tuple(_scores(folder)), summary)
@@ -283,13 +283,15 @@ def _scores(folder: Path) -> list[Score]:
     return list({score.key: score for score in records(folder / SCORES, Score)}.values())
 
 
-def _manifest(folder: Path) -> Manifest | None:
+def manifest_of(folder: Path) -> Manifest | None:
+    """Reads the manifest of a folder; None where there is none. Raises BenchError as `read_run`."""
     path = folder / MANIFEST
     with advising(LOST):
         return read_manifest(read_json(path), str(path)) if path.exists() else None
 
 
-def _summary(folder: Path) -> Summary | None:
+def summary_of(folder: Path) -> Summary | None:
+    """Reads the summary of a folder; None where there is none. Raises BenchError as `read_run`."""
     path = folder / SUMMARY
     if not path.exists():
         return None

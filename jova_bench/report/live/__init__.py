@@ -1,0 +1,1 @@
+"""Shows a run that goes on, on a page that renews itself."""
