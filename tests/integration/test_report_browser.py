@@ -271,6 +271,25 @@ def test_a_prompt_shows_the_chosen_models_and_its_links_keep_the_choices(visit):
     assert page.locator(".card:visible").count() == 4
 
 
+def test_a_prompt_leads_through_the_view_that_it_was_opened_from(visit):
+    page = visit(search="?prompts=hair%3Dblue&find=word&show=score&by=bad+descending")
+    listed = page.locator("#clips tbody th a").all_text_contents()
+    assert listed[:2] == ["p29", "p28"]
+    page.locator("#clips tbody th a").nth(1).click()
+    page.locator(".where", has_text="2 of 20 in this view").wait_for()
+    page.keyboard.press("n")
+    page.wait_for_url("**/0028.html?*")
+    page.get_by_role("link", name="Previous").click()
+    page.wait_for_url("**/0029.html?*")
+    page.keyboard.press("p")
+    page.locator(".where", has_text="1 of 20 in this view").wait_for()
+    assert page.get_by_role("link", name="Previous").count() == 0
+    page = visit("prompts/0003.html", search="?prompts=hair%3Dblue")  # It is red: the order is that of the suite.
+    assert page.locator(".where").text_content() == "3 of 30"
+    page.keyboard.press("n")
+    page.wait_for_url("**/0004.html?*")
+
+
 def test_keys_of_the_first_page(visit):
     page = visit()
     focused = "document.activeElement.textContent"

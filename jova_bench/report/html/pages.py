@@ -17,11 +17,11 @@ from jova_bench.records import Outcome
 from jova_bench.report.cells import Column, extrapolated, no_value
 from jova_bench.report.clip_counts import ABOUT_CLIPS, clips_rows
 from jova_bench.report.common import COMMON
-from jova_bench.report.html.data import ALL, page_data
+from jova_bench.report.html.data import ALL
 from jova_bench.report.html.takes import Asked, Take
 from jova_bench.report.html.tracks import curve_path, sound_path
 from jova_bench.report.html.view import CURVE_HZ
-from jova_bench.report.html.votes import rating_figures, section
+from jova_bench.report.html.votes import section
 from jova_bench.report.html.words import Word, aligned
 from jova_bench.report.leaderboard import Leaderboard
 from jova_bench.report.native_formats import about_formats, format_rows
@@ -86,7 +86,7 @@ def environment() -> jinja2.Environment:
 def index_page(
     env: jinja2.Environment,
     board: Leaderboard,
-    slices: Mapping[str, Sequence[Estimate]],
+    data: Mapping[str, Any],
     asked: Sequence[Asked],
     reported: Reported | None,
     sweeps: Sequence[Mapping[str, Any]],
@@ -95,9 +95,6 @@ def index_page(
     """Renders the leaderboard, plots, prompts and footnotes."""
     notes = Notes()
     columns = [(place, column, _description_of(board, column)) for place, column in enumerate(board.columns)]
-    ratings = rating_figures(votes) if votes else []
-    figures = [*ratings, *(figure for one in sweeps for figure in one["figures"])]
-    data = page_data(board, slices, asked) | {"figures": figures}
     return env.get_template("index.html").render(
         root="",
         about=board.about(),
@@ -116,12 +113,12 @@ def index_page(
         slices=slice_groups(data["slices"]),
         reported=reported,
         sweeps=sweeps,
-        ratings=ratings,
+        ratings=data["figures"][: len(data["figures"]) - sum(len(one["figures"]) for one in sweeps)],
         votes=section(votes) if votes else None,
         about_reported=ABOUT,
         attempts=f"{ABOUT_ATTEMPTS} {attempts_text(board.attempts)}." if board.attempts else "",
         made=_clip_tables(board),
-        data=data,
+        values=data["values"],
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,10 +15,12 @@ from jova_bench.errors import BenchError
 from jova_bench.execution.processes import available_cores
 from jova_bench.progress import Progress, Quiet
 from jova_bench.report.files import read_leaderboard, view
+from jova_bench.report.html.data import page_data
 from jova_bench.report.html.folder import check_target, link, replacing_folder
 from jova_bench.report.html.pages import environment, index_page, prompt_page
 from jova_bench.report.html.slices import by_slice
 from jova_bench.report.html.takes import Asked, gather
+from jova_bench.report.html.votes import rating_figures
 from jova_bench.report.reported import read_reported
 from jova_bench.runs.store import read_run
 from jova_bench.votes.fit import VoteFit
@@ -82,12 +85,19 @@ def write_html(
         shutil.copyfile(script, part / "plotly.min.js")
         _place(part, asked)
         pages = {one.page: prompt_page(env, board, asked, place) for place, one in enumerate(asked)}
-        first = index_page(env, board, parts, asked, papers, sweeps, votes)
+        figures = [*(rating_figures(votes) if votes else ()), *(figure for one in sweeps for figure in one["figures"])]
+        data = page_data(board, parts, asked) | {"figures": figures}
+        first = index_page(env, board, data, asked, papers, sweeps, votes)
         files = {f"leaderboard.{suffix}": view(suffix)(board) for suffix in FILES}
-        for name, text in {"index.html": first, **pages, **files}.items():
+        for name, text in {"index.html": first, "data.js": script_of(data), **pages, **files}.items():
             (part / name).parent.mkdir(exist_ok=True)
             (part / name).write_text(text, encoding="utf-8")
     return target / "index.html"
+
+
+def script_of(data: Mapping[str, Any]) -> str:
+    """Returns a script that all pages may load: from a disk, a browser reads no other data."""
+    return f"const data = {json.dumps(data, allow_nan=False, separators=(',', ':'))};\n"
 
 
 def plotly_script() -> Path:

@@ -54,7 +54,7 @@ const address = {
 
   /** Makes links to other pages of the report carry the choices along. */
   carry() {
-    for (const link of document.querySelectorAll("a[data-carry]")) link.search = location.search;
+    for (const link of document.querySelectorAll("a[data-carry][href]")) link.search = location.search;
   },
 };
 

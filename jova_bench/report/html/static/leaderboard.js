@@ -96,18 +96,18 @@
   }
 
   function sort() {
-    order.mark();
+    sorting.mark();
     const header = board.tHead.querySelector("[aria-sort]");
     for (const [body, written] of asWritten) {
       const inside = written.filter((row) => row.dataset.model !== undefined);
-      if (header) inside.sort((a, b) => report.compare(keyOf(header, a), keyOf(header, b), order.ascending));
+      if (header) inside.sort((a, b) => order.compare(keyOf(header, a), keyOf(header, b), sorting.ascending));
       body.append(...inside);
     }
   }
 
   const headers = [...board.tHead.querySelectorAll("[data-sort]")];
   const goesUp = (header) => data.columns[Number(header.dataset.column)]?.direction === "up";
-  const order = report.sortable(board, "sort", null, headers.map((one) => one.dataset.sort), goesUp, sort);
+  const sorting = report.sortable(board, "sort", null, headers.map((one) => one.dataset.sort), goesUp, sort);
   address.keepList("prompts", document.getElementById("slice"), data.slices.map((one) => one.name));
   const pills = [...families.querySelectorAll("input")], boxes = [...document.querySelectorAll("#models input")];
   const nameOf = (pill) => pill.value || "All";

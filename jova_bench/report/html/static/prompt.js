@@ -2,7 +2,7 @@
 // A prompt among the others: the models that were chosen, and the way to the next prompt and the one before.
 {
   const parts = [...document.querySelectorAll("main [data-model]")];
-  const chosen = new URLSearchParams(location.search).getAll("model");
+  const given = new URLSearchParams(location.search), chosen = given.getAll("model");
   const left = parts.filter((part) => !chosen.includes(part.dataset.model));
   if (left.length && left.length < parts.length) {
     for (const part of left) part.hidden = true;
@@ -16,6 +16,27 @@
     document.querySelector("#left-out a").href = all;
     document.getElementById("left-out").hidden = false;
   }
-  const turn = (way) => () => document.querySelector(`a[rel=${way}]`)?.click();
-  keys.on({ n: turn("next"), p: turn("prev") });
+  const links = ["prev", "next"].map((way) => document.querySelector(`a[rel=${way}]`));
+  const [before, after] = links.map((link) => () => { if (!link.hidden) link.click(); });
+  keys.on({ n: after, p: before });
+
+  /** Leads through the prompts of the view that the address asks for, in its order; one that is not of it keeps its own. */
+  function lead() {
+    const places = order.asked(data, given), at = places.findIndex((place) => location.pathname.endsWith(`/${data.prompts[place].page}`));
+    if (at < 0) return;
+    links.forEach((link, way) => {
+      const place = places[at + (way ? 1 : -1)];
+      link.hidden = place === undefined;
+      if (!link.hidden) link.href = `../${data.prompts[place].page}${location.search}`;
+    });
+    document.querySelector(".where").textContent = `${at + 1} of ${places.length} in this view`;
+  }
+
+  // The data of all prompts are large, and read only where they tell the way.
+  if (["prompts", "find", "by"].some((name) => given.has(name))) {
+    const script = document.createElement("script");
+    script.src = "../data.js";
+    script.addEventListener("load", lead);
+    document.head.append(script);
+  }
 }

@@ -9,22 +9,10 @@
   const names = data.models.map((one) => one.name);
 
   const valueOf = (model, prompt) => data.values[Number(shown.value)]?.[model][prompt] ?? null;
-  const numberOf = (model, prompt) => {
-    const value = valueOf(model, prompt);
-    return typeof value === "number" ? value : null;
-  };
-
   /** The prompts of the slice that have the words, in order. */
-  function chosen() {
-    const words = find.value.toLowerCase().split(/\s+/).filter(Boolean);
-    const found = data.slices[report.slice].prompts.filter((place) => {
-      const text = `${data.prompts[place].id} ${data.prompts[place].text}`.toLowerCase();
-      return words.every((word) => text.includes(word));
-    });
-    const model = names.indexOf(order.label);
-    const key = model < 0 ? (place) => data.prompts[place].id : (place) => numberOf(model, place);
-    return found.sort((a, b) => report.compare(key(a), key(b), order.ascending));
-  }
+  const chosen = () => order.of(data, {
+    slice: report.slice, words: find.value, column: Number(shown.value), model: names.indexOf(sorting.label), ascending: sorting.ascending,
+  });
 
   function header(model) {
     const th = report.element("th");
@@ -67,12 +55,12 @@
 
   function show() {
     const models = [...report.models];
-    if (!models.includes(names.indexOf(order.label))) Object.assign(order, order.label && { label: "", ascending: true });
+    if (!models.includes(names.indexOf(sorting.label))) Object.assign(sorting, sorting.label && { label: "", ascending: true });
     const places = chosen();
     report.first = Math.max(0, Math.min(report.first, Math.floor((places.length - 1) / PAGE) * PAGE));
     const focused = document.activeElement?.closest("#clips th")?.dataset.model;
     head.replaceChildren(head.cells[0], ...models.map(header));
-    order.mark();
+    sorting.mark();
     head.querySelector(`th[data-model="${focused}"] button`)?.focus();
     body.replaceChildren(...places.slice(report.first, report.first + PAGE).map((place) => row(place, models)));
     for (let place = 1; place <= models.length; place++) {
@@ -100,7 +88,7 @@
   for (const place of perClip) shown.append(new Option(data.columns[place].label, place));
   // Where a metric is to be looked at, its worst prompts come first.
   const worstIsHigh = (th) => th.dataset.sort !== "" && data.columns[Number(shown.value)]?.direction === "down";
-  const order = report.sortable(table, "by", "", ["", ...names], worstIsHigh, () => { report.first = 0; show(); });
+  const sorting = report.sortable(table, "by", "", ["", ...names], worstIsHigh, () => { report.first = 0; show(); });
   if (perClip.length) address.keepList("show", shown, data.columns.map((one) => one.label));
   address.keep("find", [""], () => [find.value], ([text]) => { find.value = text; return true; });
   address.keep("from", ["1"], () => [`${report.first + 1}`], ([text]) => {

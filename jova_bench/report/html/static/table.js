@@ -3,7 +3,7 @@
 // Texts of the run are only ever set as textContent.
 
 const report = {
-  data: JSON.parse(document.getElementById("data").textContent),
+  data, // Of data.js.
   listeners: [],
   first: 0, // The first prompt of the page of the table.
 
@@ -57,37 +57,27 @@ const report = {
       `known` are the labels; `descendsFirst(header)` says where a first press begins. `first` is the label at first, or
       null for the order of the page. Returns `{ label, ascending, mark() }`; mark() shows it in the head. */
   sortable(table, name, first, known, descendsFirst, sorted) {
-    const order = { label: first, ascending: true };
-    const text = () => (order.label === null ? [] : [`${order.label} ${order.ascending ? "ascending" : "descending"}`]);
-    order.mark = () => {
+    const sort = { label: first, ascending: true };
+    const text = () => (sort.label === null ? [] : [`${sort.label} ${sort.ascending ? "ascending" : "descending"}`]);
+    sort.mark = () => {
       for (const header of table.tHead.querySelectorAll("[data-sort]")) {
         header.removeAttribute("aria-sort");
-        if (header.dataset.sort === order.label) header.setAttribute("aria-sort", order.ascending ? "ascending" : "descending");
+        if (header.dataset.sort === sort.label) header.setAttribute("aria-sort", sort.ascending ? "ascending" : "descending");
       }
     };
     address.keep(name, text(), text, ([given]) => {
-      const end = given === undefined ? 0 : given.lastIndexOf(" ");
-      const label = given === undefined ? null : given.slice(0, end);
-      Object.assign(order, { label, ascending: given === undefined || given.slice(end + 1) === "ascending" });
-      return label === null || known.includes(label);
+      Object.assign(sort, given === undefined ? { label: null, ascending: true } : order.parse(given));
+      return sort.label === null || known.includes(sort.label);
     });
     table.tHead.addEventListener("click", (event) => {
       const header = event.target.closest("button")?.closest("th");
       if (!header) return;
-      const again = header.dataset.sort === order.label;
-      Object.assign(order, { label: header.dataset.sort, ascending: again ? !order.ascending : !descendsFirst(header) });
+      const again = header.dataset.sort === sort.label;
+      Object.assign(sort, { label: header.dataset.sort, ascending: again ? !sort.ascending : !descendsFirst(header) });
       sorted();
       address.write(true);
     });
-    return order;
-  },
-
-  /** Compares two values for a sort; what has no number comes last either way. */
-  compare(a, b, ascending) {
-    const missing = (value) => value === null || value === undefined || Number.isNaN(value);
-    if (missing(a) || missing(b)) return missing(a) - missing(b);
-    const found = typeof a === "string" ? a.localeCompare(b, "en", { numeric: true }) : a - b;
-    return ascending ? found : -found;
+    return sort;
   },
 };
 

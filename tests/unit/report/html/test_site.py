@@ -52,17 +52,13 @@ class Page(HTMLParser):
 
     def __init__(self, text):
         super().__init__()
-        self.tags, self.text, self.json = [], [], ""
-        self._inside = None
+        self.tags, self.text = [], []
         self.feed(text)
 
     def handle_starttag(self, tag, attrs):
         self.tags.append((tag, dict(attrs)))
-        self._inside = dict(attrs).get("type") if tag == "script" else None
 
     def handle_data(self, data):
-        if self._inside == "application/json":
-            self.json += data
         self.text.append(data)
 
     def links(self):
@@ -77,6 +73,11 @@ def pages_of(folder):
     return {path.relative_to(folder).as_posix(): path.read_text(encoding="utf-8") for path in folder.rglob("*.html")}
 
 
+def data_of(pages):
+    """The data that the pages' scripts read."""
+    return json.loads((pages / "data.js").read_text(encoding="ascii").removeprefix("const data = ").removesuffix(";\n"))
+
+
 def test_texts_of_a_run_stay_texts(run):
     found = pages_of(written(run).parent)
     assert len(found) == 5
@@ -84,10 +85,10 @@ def test_texts_of_a_run_stay_texts(run):
         page = Page(text)
         assert not [attrs for tag, attrs in page.tags if tag == "img" or any(key.startswith("on") for key in attrs)]
         scripts = [attrs for tag, attrs in page.tags if tag == "script"]
-        assert all("src" in attrs or attrs["type"] == "application/json" for attrs in scripts)
+        assert all("src" in attrs for attrs in scripts)
         assert "60481729" not in text
         assert any(HOSTILE.replace("\u2028", " ") in part.replace("\u2028", " ") for part in page.text)
-    data = json.loads(Page(found["index.html"]).json)
+    data = data_of(run / "report")
     assert data["prompts"][0]["text"] == HOSTILE
     assert data["models"][2] == {"name": HOSTILE, "control": False}
 
@@ -121,7 +122,7 @@ def test_what_is_in_the_folder(run):
     takes = [f"{prompt:04d}-m{model}-s0" for prompt in range(1, 5) for model in range(2) if (prompt, model) != (4, 1)]
     static = [path.name for path in site.STATIC.iterdir()]
     expected = [
-        *static, "plotly.min.js", "index.html", MARK, *(f"leaderboard.{suffix}" for suffix in site.FILES),
+        *static, "plotly.min.js", "data.js", "index.html", MARK, *(f"leaderboard.{suffix}" for suffix in site.FILES),
         *(f"prompts/{prompt:04d}.html" for prompt in range(1, 5)),
         *(f"clips/{take}.mp4" for take in takes), *(f"thumbs/{take}.jpg" for take in takes),
     ]  # fmt: skip
@@ -250,7 +251,7 @@ def test_the_command_prints_the_first_page(run, tmp_path, capsys):
     assert cli.main(["report", str(run), "--html", str(tmp_path / "pages"), *sweeps]) == 0
     assert capsys.readouterr().out == f"{tmp_path / 'pages' / 'index.html'}\n"
     page = Page((tmp_path / "pages" / "index.html").read_text())
-    figures = json.loads(page.json)["figures"]
+    figures = data_of(tmp_path / "pages")["figures"]
     # Each plot of the page has a figure, in its order, and both sweeps have plots.
     plots = [attrs for _, attrs in page.tags if "data-figure" in attrs]
     assert [int(one["data-figure"]) for one in plots] == list(range(len(figures)))
@@ -293,7 +294,7 @@ def test_what_was_made_is_told_beside_the_scores(tmp_path):
     text = " ".join(" ".join(page.text).split())
     assert "Model Asked Made Failed one 3 3 0 two 3 2 1" in text
     assert "Native format Device Prompt as Sound Settings one 64x64 cpu prose driving steps 40 two" in text
-    data = json.loads(page.json)
+    data = data_of(folder / "report")
     assert data["costs"][-1] == {"label": "Loading (s)", "values": [42.0, None]}
     assert "Loading (s)" in text
     # Means over what both made are a choice beside those over all.
