@@ -109,7 +109,7 @@ def _panels(board: Leaderboard) -> list[list[Column]]:
 def _width(column: Column, models: Iterable[str]) -> float:
     """Estimates the width of a column from above, in points."""
     *lines, kind = _head(column)
-    lines[-1] += " → real" if column.direction == "target" else " →"
+    lines[-1] += " → real" if column.direction == "target" else " ↑"
     texts = [*((line, SIZE) for line in lines), (kind, SMALL)]
     for model in models:
         estimate = column.cells.get(model)

@@ -15,8 +15,8 @@ _TOGETHER = 12
 """Letters that stay together where they can."""
 _EMS = {
     **dict.fromkeys("ijl.,:;'!|[]", 0.28),
-    **dict.fromkeys(" ()-tfrs/{}", 0.4),
-    **dict.fromkeys("acegkovxyz0123456789", 0.53),
+    **dict.fromkeys(" ()-tfrs/{}_", 0.4),
+    **dict.fromkeys("acegkovxyz0123456789↑", 0.53),
     **dict.fromkeys("mwMW@%→", 1.03),
 }
 """Widths of letters in Computer Modern, in em, at most; other small letters and signs have 0.56, capitals 0.79."""

@@ -231,7 +231,8 @@ def test_what_stands_side_by_side_fits_by_estimate(board, columns):
                 lines = re.sub(r"\\(begin|end)\{tabular\}(\[b\]\{@\{\}c@\{\}\})?|\\rlap\{.*\}", "", cell)
                 for line in lines.split(" / "):
                     small = 7 if r"\scriptsize" in line else 9
-                    printed = re.sub(r"\\\w+arrow|\\to", "→", re.sub(r"\\(scriptsize|bfseries) ", "", line))
+                    printed = re.sub(r"\\\w+arrow", "↑", re.sub(r"\\(scriptsize|bfseries) ", "", line))
+                    printed = printed.replace(r"\to", "→")
                     texts.append(width(re.sub(r"[{}$]", "", plain(printed)), small))
             total += max(texts) + 8
         assert total <= TEXT_WIDTH
