@@ -3,6 +3,7 @@
 import numpy as np
 
 from jova_bench.votes.records import Vote
+from jova_bench.votes.study import Given, read_key
 
 ANSWERS = ("left", "same", "right")
 
@@ -34,6 +35,22 @@ def vote(rater, prompt_id, left, right, answer, **more):
     return Vote(**{"question": "sync"} | more | {
         "rater": rater, "prompt_id": prompt_id, "left": left, "right": right, "answer": answer
     })  # fmt: skip
+
+
+def put_answers(study, raters=6):
+    """Answers of raters to all pairs of ovi and jova in a study: every other one says left, the rest same."""
+    key = read_key(study)
+    of = {(one.prompt_id, one.model): number for number, one in key.clips.items()}
+    for k in range(raters):
+        given = [
+            Given(
+                study=key.study, rater=f"r{k}", question=asked.id, left=of[prompt, "ovi"], right=of[prompt, "jova"],
+                answer=("left", "same")[k % 2], seconds=9.0,
+            )
+            for asked in key.questions
+            for prompt in sorted({one.prompt_id for one in key.clips.values()})
+        ]  # fmt: skip
+        put_votes(study / "answers" / f"r{k}.jsonl", given)
 
 
 def put_votes(path, votes):
