@@ -8,6 +8,7 @@ from pathlib import Path
 
 from jova_bench.assets.table import asset_table
 from jova_bench.cli.base import Verbs, add_assets_flag, add_format_flag, add_verb, names, say, show_view
+from jova_bench.cli.publishing import add_hub_flags, is_for_hub, write_for_hub
 from jova_bench.errors import EXIT_OK, BenchError
 from jova_bench.identity import pieces
 from jova_bench.output import show
@@ -23,6 +24,7 @@ REPORT_EXAMPLES = """  jova-bench report runs/embedded-0a1b2c3d
   jova-bench report runs/embedded-0a1b2c3d --html pages --sweep runs/sweeps/mouth-loss.json
   jova-bench report runs/embedded-0a1b2c3d --html --votes fit.json
   jova-bench report runs/embedded-0a1b2c3d --vote
+  jova-bench report runs/embedded-0a1b2c3d --hub to-push
   jova-bench report as-reported.toml"""
 
 
@@ -82,12 +84,15 @@ def add(verbs: Verbs) -> None:
         action="store_true",
         help="with --html: a page of a run that goes on, which renews itself; the pages when the run has finished",
     )
+    add_hub_flags(report)
     add_format_flag(report, "without --html: md, csv, json, tex, or bib for the papers behind the metrics")
 
 
 def _report(args: argparse.Namespace) -> int:
     from jova_bench.report.files import read_leaderboard, view
 
+    if is_for_hub(args):
+        return write_for_hub(args)
     if args.html is not None and not args.format and args.vote is None and (len(args.runs) > 1 or _of_runs(args)):
         return _many(args)
     if len(args.runs) > 1:

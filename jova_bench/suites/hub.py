@@ -103,6 +103,13 @@ def pulled(address: str, meter: Meter, again: bool = False) -> Pulled:
     return Pulled(place / answer.sha, origin)
 
 
+def is_here(address: str) -> bool:
+    """Returns whether a suite of the Hub was downloaded, given by its commit; downloads nothing."""
+    found = _ADDRESS.fullmatch(address)
+    place = assets_folder() / "suites" / "hub"
+    return found is not None and (place / found["repository"] / f"{found['revision']}.json").is_file()
+
+
 def _revisions(place: Path) -> dict[str, str]:
     path = place / "revisions.json"
     return as_record(_Revisions, read_json(path), str(path)).root if path.is_file() else {}

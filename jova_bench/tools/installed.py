@@ -31,6 +31,7 @@ PACKAGES = (
     ("tensorboard", "--track tensorboard", "'jova-bench[tensorboard]'"),
     ("jinja2", "report --html", "'jova-bench[report]'"),
     ("plotly", "report --html", "'jova-bench[report]'"),
+    ("pyyaml", "report --hub", "'jova-bench[report]'"),
     ("ai-edge-litert", "data prepare, mouth_audio_corr, lse_c@mediapipe", "'jova-bench[face-mediapipe]'"),
     ("scenedetect-headless", "data prepare", "'jova-bench[data]'"),
     ("silero-vad", "data prepare, mouth_audio_corr", "'jova-bench[face-mediapipe]'"),

@@ -16,25 +16,25 @@ MARK = ".jova-bench-report"
 """File that marks a folder of pages: only such a folder is ever replaced, or served."""
 
 
-def check_target(target: Path) -> None:
-    """Refuses a folder that pages may not replace, before any work. Raises BenchError."""
-    if target.exists() and not (target.is_dir() and ((target / MARK).is_file() or not any(target.iterdir()))):
-        raise BenchError(f"expected a new folder or an earlier report, got {target}, which is something else")
+def check_target(target: Path, mark: str = MARK, what: str = "report") -> None:
+    """Refuses a folder that is neither new nor one with this mark, before any work. Raises BenchError."""
+    if target.exists() and not (target.is_dir() and ((target / mark).is_file() or not any(target.iterdir()))):
+        raise BenchError(f"expected a new folder or an earlier {what}, got {target}, which is something else")
     check_writable(target.parent)
 
 
 @contextmanager
-def replacing_folder(target: Path) -> Iterator[Path]:
-    """Yields a new folder that takes the place of `target` when the block ends, unless it fails.
+def replacing_folder(target: Path, mark: str = MARK) -> Iterator[Path]:
+    """Yields a new folder with a mark that takes the place of `target` when the block ends, unless it fails.
 
     Raises:
         BenchError: the file system does not take what the block writes.
     """
     part = part_of(target)
     try:
-        _remove_parts(target)
+        _remove_parts(target, mark)
         part.mkdir(parents=True)
-        with holding(part / MARK):
+        with holding(part / mark):
             yield part
             _swap(part, target)
     except OSError as error:
@@ -51,11 +51,11 @@ def link(source: Path, target: Path) -> None:
         shutil.copyfile(source, target)
 
 
-def _remove_parts(target: Path) -> None:
+def _remove_parts(target: Path, mark: str) -> None:
     """Removes what an earlier report to the same target left when it was killed."""
     for path in target.parent.glob(f".{glob.escape(target.name)}.*"):
         known = PART.fullmatch(path.name) or (target.exists() and PART.fullmatch(path.with_suffix(".part").name))
-        if known and path.is_dir() and abandoned(path / MARK):
+        if known and path.is_dir() and abandoned(path / mark):
             shutil.rmtree(path, ignore_errors=True)
 
 

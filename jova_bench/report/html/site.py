@@ -19,7 +19,7 @@ from jova_bench.report.html.data import page_data
 from jova_bench.report.html.folder import check_target, link, replacing_folder
 from jova_bench.report.html.pages import environment, index_page, prompt_page
 from jova_bench.report.html.slices import by_slice
-from jova_bench.report.html.takes import Asked, gather
+from jova_bench.report.html.takes import Asked, gather, without_texts
 from jova_bench.report.html.votes import rating_figures
 from jova_bench.report.reported import read_reported
 from jova_bench.runs.store import read_run
@@ -40,6 +40,7 @@ def write_html(
     reported: str | os.PathLike[str] | None = None,
     sweeps: Sequence[Mapping[str, Any]] = (),
     votes: VoteFit | None = None,
+    texts: bool = True,
     workers: int | None = None,
     assets: AssetTable | None = None,
     progress: Progress | None = None,
@@ -53,6 +54,7 @@ def write_html(
         reported: TOML file of numbers as papers report them, for a table of their own.
         sweeps: results of sweeps, as `figures.read_sweep` returns them.
         votes: what people's votes say of the models.
+        texts: whether prompts are shown with their texts, not with their ids alone.
         workers: processes that read clips, 0 for none; None for one per core.
         assets: weights of the metrics; None for the table of the environment.
         progress: shows progress.
@@ -68,6 +70,7 @@ def write_html(
     check_target(target)
     papers = read_reported(reported) if reported is not None else None
     board = read_leaderboard(run_folder, slices, assets)
+    run = run if texts else without_texts(run)  # Numbers are of the whole records.
     identities = [one.identity for one in board.columns]
     asked = gather(
         run_folder,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -107,6 +107,15 @@ def prompts_of(run: Run) -> dict[str, Prompt]:
         nothing = Prompt(id=sample.prompt_id, video_caption="", audio_caption="", transcript="")
         asked.setdefault(sample.prompt_id, nothing)
     return asked
+
+
+def without_texts(run: Run) -> Run:
+    """Returns a run whose prompts have their ids, languages and tags alone."""
+    shown = [
+        Prompt(id=one.id, video_caption="", audio_caption="", transcript="", language=one.language, tags=one.tags)
+        for one in run.manifest.prompts
+    ]
+    return replace(run, manifest=run.manifest.model_copy(update={"prompts": tuple(shown)}))
 
 
 def clip_source(folder: Path, sample: Sample) -> Path | str:
