@@ -20,6 +20,7 @@ from jova_bench.models.base import Generator, Plan, at_once, edits_files, settin
 from jova_bench.models.registry import create_model
 from jova_bench.models.requirements import PublishedSpeed, Requirements, requirements_of
 from jova_bench.runs.batches import Misfit, plan_of
+from jova_bench.runs.costs import price_in
 from jova_bench.runs.generation import PlannedModel
 from jova_bench.runs.manifest import PlanRecord
 from jova_bench.runs.planning import existing, lacking, unsuited
@@ -141,6 +142,7 @@ def _model(
     todo = missing_clips(planned, suite.prompts[: request.limit], request, store).todo
     to_make = sum(isinstance(planned.plans[cell.prompt_id], Plan) for cell in todo)
     needs, settings = requirements_of(generator), settings_of(generator)
+    price = price_in(settings)
     known = measured(generator.name, plans, devices.kind, devices.called, runs)
     published = None if known is not None or needs is None else _published(needs, devices, plans)
     return ModelPlan(
@@ -159,8 +161,8 @@ def _model(
         batch_size=generator.batch_size,
         copies=edits_files(generator),
         at_once=at_once(generator),
-        price_per_clip=settings.get("price_as_the_user_says"),
-        currency=settings.get("currency"),
+        price_per_clip=None if price is None else price.amount,
+        currency=None if price is None else price.currency,
     )
 
 

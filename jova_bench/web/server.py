@@ -81,7 +81,8 @@ class ModelServer:
         try:
             url = httpx2.URL(self.url)
             right = url.scheme in ("http", "https") and url.host and not url.query and not url.userinfo
-            right = right and (url.port is None or 0 < url.port < 1 << 16)
+            # httpx2 writes signs that no name has as %5B and the like.
+            right = right and "%" not in url.host and (url.port is None or 0 < url.port < 1 << 16)
         except httpx2.InvalidURL:
             right = False
         if not right:
