@@ -21,7 +21,8 @@ LS_EXAMPLES = """  jova-bench ls models
   jova-bench ls metrics --profile standard --available
   jova-bench ls metrics wer @theval
   jova-bench ls metrics --long
-  jova-bench ls metrics --json"""
+  jova-bench ls metrics --json
+  jova-bench ls runs"""
 DOCTOR_EXAMPLES = """  jova-bench doctor
   jova-bench doctor ovi wer pesq
   jova-bench doctor --json
@@ -30,11 +31,15 @@ DOCTOR_EXAMPLES = """  jova-bench doctor
 
 def add(verbs: Verbs) -> None:
     """Adds the verbs `ls` and `doctor` with their flags."""
-    ls = add_verb(verbs, "ls", "list models, suites or metrics", LS_EXAMPLES, _ls)
-    lists = ("models", "suites", "metrics")
+    ls = add_verb(verbs, "ls", "list models, suites, metrics or runs", LS_EXAMPLES, _ls)
+    lists = ("models", "suites", "metrics", "runs")
     ls.add_argument("what", choices=lists, metavar=f"{{{','.join(lists)}}}", help="which list")
     ls.add_argument(
-        "names", nargs="*", metavar="NAME", help="which of them; @BENCH for metrics of a bench (default: all)"
+        "names",
+        nargs="*",
+        metavar="NAME",
+        help="which of them; @BENCH for metrics of a bench (default: all); of runs the folders that have them (default "
+        "runs)",
     )
     ls.add_argument("--available", action="store_true", help="only what can be used here")
     ls.add_argument("--profile", choices=get_args(Profile), help="metrics of this profile alone")
@@ -68,6 +73,8 @@ def _ls(args: argparse.Namespace) -> int:
 
     if args.profile is not None and args.what != "metrics":
         raise BenchError(f"expected metrics with --profile, got {args.what}; leave out --profile")
+    if args.what == "runs":
+        return _runs(args)
     assets, damaged = asset_table(args.assets).readable()
     if args.what == "metrics":
         found = catalogue.metrics(assets, args.names, args.profile)
@@ -90,6 +97,20 @@ def _ls(args: argparse.Namespace) -> int:
             for key, value in DETAILS[args.what](item):
                 if value not in (None, "", [], {}):
                     show(f"    {key:<15} {value}\n")
+    return EXIT_OK
+
+
+def _runs(args: argparse.Namespace) -> int:
+    from jova_bench.tools.run_folders import HEADER, RUNS, rows, run_folders
+
+    for flag in ("available", "long"):
+        if getattr(args, flag):
+            raise BenchError(f"expected models, suites or metrics with --{flag}, got runs; leave out --{flag}")
+    found = [item for name in args.names or (RUNS,) for item in run_folders(Path(name))]
+    if args.json:
+        show_json(json.dumps(found, ensure_ascii=False, indent=2) + "\n")
+    else:
+        show_table(HEADER, rows(found))
     return EXIT_OK
 
 

@@ -16,7 +16,7 @@ PROSE = 20
 """Width below which a column of text reads badly."""
 NAMES = ("Model", "Metric")
 """Columns that name rows, where they come first."""
-RESULTS = ("Verdict", "B is", "The arm is", "Can run here", "Can be used here", "Can be read")
+RESULTS = ("State", "Verdict", "B is", "The arm is", "Can run here", "Can be used here", "Can be read")
 """Columns that say what a row comes to: in a table of parts, they stand in the first."""
 _PIECE = re.compile(
     r"\d[\d.,]* (?:[GM]B|s|Hz|fps|frames)\b\S*|[\[(][-+−\d.,/% ]+[\])]\S*|\S+ (?:[↑↓]|→ real)(?!\S)|\S+"
