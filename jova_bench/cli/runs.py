@@ -31,13 +31,15 @@ The same command continues a run that was stopped; naming more models, seeds or 
 GENERATE_EXAMPLES = """  jova-bench generate --model jova --limit 4
   jova-bench generate --model jova --out runs/mine && jova-bench run --model jova --out runs/mine"""
 SCORE_EXAMPLES = """  jova-bench score my_clips
+  jova-bench score clip.mp4
   jova-bench score my_clips --suite my_prompts.jsonl --metrics wer,dnsmos --json
   jova-bench score my_clips --metrics lse_c,lse_c@mova
   jova-bench score my_clips --recursive
   jova-bench score my_clips --metrics judge:speaker
 
 A clip answers the prompt whose id is the clip's file stem, in --suite or in DIR/prompts.jsonl. A prompt without a clip
-is a failed sample (exit code 5); a clip without a prompt is scored by what needs none, after the prompts."""
+is a failed sample (exit code 5); a clip without a prompt is scored by what needs none, after the prompts. Of one file
+the values are printed, and why other metrics have none, such as distances between sets of clips."""
 
 
 def add(verbs: Verbs) -> None:
@@ -46,8 +48,8 @@ def add(verbs: Verbs) -> None:
     generate = add_verb(
         verbs, "generate", "generate clips with models, without scoring them", GENERATE_EXAMPLES, _generate
     )
-    score = add_verb(verbs, "score", "score the clips in a folder", SCORE_EXAMPLES, _score)
-    score.add_argument("dir", metavar="DIR", help="folder of mp4, mkv, mov, webm, wav or flac files")
+    score = add_verb(verbs, "score", "score the clips in a folder, or one clip", SCORE_EXAMPLES, _score)
+    score.add_argument("dir", metavar="DIR", help="folder of mp4, mkv, mov, webm, wav or flac files, or one file")
     score.add_argument(
         "--recursive", action="store_true", help="score the clips of all folders below DIR, too, as DIR/** does"
     )
@@ -173,6 +175,8 @@ def _score(args: argparse.Namespace) -> int:
     from jova_bench.runs.run import score
 
     check_tracker(args.track)
+    if args.recursive and Path(args.dir).is_file():
+        raise BenchError(f"expected a folder with --recursive, got the file {args.dir!r}; leave out --recursive")
     args.profile = args.profile or ANY_PROFILE
     folder = Path(args.dir) / BELOW if args.recursive else args.dir
     return _show(score(folder, args.suite, _options(args, **_judges(args))), args)
@@ -199,6 +203,7 @@ def _judges(args: argparse.Namespace) -> dict[str, Any]:
 def _show(result: Result, args: argparse.Namespace) -> int:
     """Prints a scored run, writes its leaderboard beside its records, and logs it to the tracker of `--track`."""
     from jova_bench.report.files import write_report
+    from jova_bench.report.one_clip import clip_markdown
 
     if result.summary is None:
         return result.exit_code  # No model could run; each was a line.
@@ -207,7 +212,8 @@ def _show(result: Result, args: argparse.Namespace) -> int:
         found = result.summary.model_dump(mode="json", by_alias=True)
         show_json(json.dumps(found, ensure_ascii=False, indent=2) + "\n")
     else:
-        show_page(files[0].read_text(encoding="utf-8"))
+        one = args.verb == "score" and Path(args.dir).is_file()
+        show_page(clip_markdown(result.summary) if one else files[0].read_text(encoding="utf-8"))
     say_failures(result)
     say_outside(result.summary)
     say(f"results are in {result.folder}")

@@ -7,16 +7,16 @@ from pathlib import Path
 
 from jova_bench.digests import file_digest
 from jova_bench.errors import BenchError
-from jova_bench.ids import file_stem, printable, safe_id
+from jova_bench.ids import file_stem, printable
 from jova_bench.models.base import Generated, Plan
 from jova_bench.prompts import Prompt
-from jova_bench.suites.clips import answer, clips_by_id, difference, listing, passed_over, some, top_of
+from jova_bench.suites.clips import answer, clips_by_id, difference, listing, passed_over, some, stem_of, top_of
 from jova_bench.suites.folder import asked_for
 from jova_bench.suites.loading import Suite
 
 
 class ClipsFolder:
-    """The model `clips:DIR` or `clips:DIR/**`, under the name of its folder. A prompt without a file has no clip."""
+    """The model `clips:DIR`, `clips:DIR/**` or `clips:FILE`, under its name. A prompt without a file has no clip."""
 
     batch_size = 1
     needs: tuple[str, ...] = ()
@@ -24,7 +24,7 @@ class ClipsFolder:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.name = safe_id(top_of(folder).resolve().name)
+        self.name = stem_of(folder)
         self.clips = clips_by_id(folder)
 
     def check(self) -> str | None:

@@ -50,12 +50,21 @@ class ClipsById(dict[str, Path]):
 
 
 def top_of(folder: Path) -> Path:
-    """Returns the folder of `FOLDER/**`, or the folder itself."""
-    return folder.parent if folder.name == BELOW else folder
+    """Returns the folder of `FOLDER/**` or of one clip, or the folder itself."""
+    return folder.parent if folder.name == BELOW or folder.is_file() else folder
+
+
+def stem_of(folder: Path) -> str:
+    """Returns what a folder of clips, or one clip, is called."""
+    return safe_id(folder.stem if folder.is_file() else top_of(folder).resolve().name)
 
 
 def listing(folder: Path) -> Listing:
-    """Lists a folder, or `FOLDER/**`. Raises BenchError when it is none."""
+    """Lists a folder, `FOLDER/**`, or a file as the one clip. Raises BenchError when it is none of these."""
+    if folder.is_file():
+        if folder.suffix.lower() not in CLIP_SUFFIXES:
+            raise BenchError(f"expected a clip ({' '.join(CLIP_SUFFIXES)}) or a folder of clips, got {str(folder)!r}")
+        return Listing((folder,), {})
     top = top_of(folder)
     if not top.is_dir():
         why = "name the folder that contains it" if top.exists() else "it does not exist"
@@ -73,7 +82,7 @@ def listing(folder: Path) -> Listing:
 
 def passed_over(folder: Path) -> str:
     """Describes the clips below a folder that is listed without them; empty when there are none."""
-    if folder.name == BELOW:
+    if folder.name == BELOW or folder.is_file():
         return ""
     count = len(listing(folder / BELOW).clips) - len(listing(folder).clips)
     return f"clips in sub-folders are passed over: {count}; {str(folder / BELOW)!r} takes them, too" if count else ""

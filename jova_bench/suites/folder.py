@@ -9,9 +9,8 @@ from pathlib import Path
 from jova_bench.digests import file_digest
 from jova_bench.errors import BenchError
 from jova_bench.files.reading import read_json_lines
-from jova_bench.ids import safe_id
 from jova_bench.prompts import Prompt
-from jova_bench.suites.clips import answer, clips_by_id, difference, some, top_of
+from jova_bench.suites.clips import answer, clips_by_id, difference, some, stem_of, top_of
 from jova_bench.suites.loading import Suite, load_suite
 from jova_bench.suites.prompt_file import PROMPTS
 
@@ -20,7 +19,7 @@ def folder_suite(folder: Path, suite: Suite | None) -> Suite:
     """Makes a suite: every prompt with the clip whose stem is its id, then every clip without a prompt.
 
     Args:
-        folder: folder of the clips, or `FOLDER/**`.
+        folder: folder of the clips, `FOLDER/**`, or one clip: of the prompts it has its own alone.
         suite: prompts; None takes those of DIR/prompts.jsonl, if there are any.
 
     Returns:
@@ -42,6 +41,8 @@ def folder_suite(folder: Path, suite: Suite | None) -> Suite:
             f"{str(folder)!r}, got none of {len(suite.prompts)} ({some([path.name for path in clips.values()])})"
             + (f"; {what}" if what else "; rename the clips or give another suite")
         )
+    if folder.is_file():  # Other prompts are of other clips.
+        source = replace(source, prompts=tuple(one for one in source.prompts if one.id in answers.values()))
     asked = source.prompts_digest or "no prompts"
     digest = hashlib.sha256(asked.encode())
     for clip_id, path in clips.items():
@@ -51,7 +52,7 @@ def folder_suite(folder: Path, suite: Suite | None) -> Suite:
         for clip_id, path in clips.items()
         if path not in answers
     ]
-    name = suite.name if suite else safe_id(top.resolve().name)
+    name = suite.name if suite else stem_of(folder)
     prompts = (*source.prompts, *unasked)
     return replace(source, name=name, prompts=prompts, digest=digest.hexdigest(), asked_digest=asked)
 

@@ -41,7 +41,7 @@ CAPTIONS = ("--video-caption", "v", "--audio-caption", "x")
         (["run"], "--model"),
         (["rnu", "--model", "real"], "did you mean 'run'?; see jova-bench --help"),
         (["suites", "imprt"], "did you mean 'import'?; see jova-bench suites --help"),
-        (["ls"], "the following arguments are required: {models,suites,metrics}"),
+        (["ls"], "the following arguments are required: {models,suites,metrics,runs}"),
         (["ls", "model"], "did you mean 'models'?"),
         (["run", "--model", "real", "--limits", "1"], "did you mean '--limit'?; see jova-bench run --help"),
         (
@@ -69,7 +69,7 @@ CAPTIONS = ("--video-caption", "v", "--audio-caption", "x")
         (["score", "{clips}", "--suite", "{broken}"], "broken.jsonl:2"),
         (["report", "{empty}"], "expected a run folder"),
         (["report", "{empty}", "--html", "--format", "csv"], "expected --html or --format, got both"),
-        (["report", "{empty}", "--format", "xls"], "expected one of the formats md, csv, json, tex, got 'xls'"),
+        (["report", "{empty}", "--format", "xls"], "expected one of the formats md, csv, json, tex, bib, got 'xls'"),
         (
             ["run", "--modle", "real"],
             "got '--modle', which is not an argument of this command; did you mean '--model'?",

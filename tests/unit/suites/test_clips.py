@@ -10,6 +10,7 @@ from jova_bench import cli, run, score
 from jova_bench.assets import table as assets
 from jova_bench.errors import BenchError
 from jova_bench.ids import file_stem, safe_id
+from jova_bench.runs.store import read_run
 from jova_bench.suites.clips import CLIP_SUFFIXES, answer, clips_by_id, clips_in, difference, listing
 from support.clips import write_noise
 from support.commands import call
@@ -273,3 +274,29 @@ def test_strict_makes_a_failed_metric_count_as_a_failed_sample(capsys, tmp_path,
         capsys.readouterr()
         assert cli.main([*command, "--strict"]) == 5
         assert "strict: nisqa failed on 1 clips of mine: weights missing" in capsys.readouterr().err
+
+
+def test_one_file_is_scored_with_its_prompt_alone(tmp_path, capsys):
+    clips = folder_of(tmp_path / "clips", "a.wav", "b.wav")
+    suite = prompts(tmp_path / "p.jsonl", "a", "b")
+    code, out, err = call(
+        capsys, "score", clips / "a.wav", "--suite", suite, "--metrics", "loudness,fad,pesq", "--workers", "0", "--out",
+        tmp_path / "run",
+    )  # fmt: skip
+    assert (code, "1 clips, 1 of them with a prompt\n" in err) == (0, True)
+    found = score(clips / "a.wav", **OPTIONS, out=tmp_path / "again").table()["Loudness (LUFS)"]
+    (row,) = (line.split("|") for line in out.splitlines() if line.startswith("| Loudness"))
+    assert float(row[2]) == pytest.approx(found.item(), abs=0.05)
+    assert "2 metrics without a value:" in out
+    # A distance of sets and a comparison with the real clip say what they lack.
+    assert "- **undefined**: FAD: " in out
+    assert "- **undefined**: PESQ: free generation (1 clip)" in out
+    assert [one.prompt_id for one in read_run(tmp_path / "run").samples] == ["a"]
+    assert list(found.index) == ["a"]
+
+
+def test_a_file_that_is_no_clip_and_the_flag_of_folders(tmp_path, capsys):
+    clips = folder_of(tmp_path / "clips", "a.wav")
+    (clips / "notes.txt").write_text("x")
+    assert "expected a clip (.mp4" in ask(capsys, "score", clips / "notes.txt").err
+    assert "leave out --recursive" in ask(capsys, "score", clips / "a.wav", "--recursive").err
