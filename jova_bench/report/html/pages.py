@@ -153,16 +153,13 @@ def prompt_page(env: jinja2.Environment, board: Leaderboard, asked: Sequence[Ask
 
 
 def _side_by_side(cards: Sequence[Card]) -> list[tuple[str, list[Card]]]:
-    """Groups models and controls. A lone model stands beside the real clips, which it is compared with."""
+    """Groups models and controls. A lone model stands in one row with the controls, next to the real clips."""
     models = [card for card in cards if card.take.model not in CONTROLS]
     controls = [card for card in cards if card.take.model in CONTROLS]
-    real = [card for card in controls if card.take.model == REAL]
-    if real and len({card.take.model for card in models}) == 1:
-        others = [card for card in controls if card.take.model != REAL]
-        found = [("Model and real clips", [*models, *real]), ("Other controls", others)]
-    else:
-        found = [("Models", models), ("Controls", controls)]
-    return [group for group in found if group[1]]
+    if controls and len({card.take.model for card in models}) == 1:
+        by_real = sorted(controls, key=lambda card: card.take.model != REAL)
+        return [("Model and controls", [*models, *by_real])]
+    return [group for group in (("Models", models), ("Controls", controls)) if group[1]]
 
 
 def colours(models: Sequence[str]) -> dict[str, str]:

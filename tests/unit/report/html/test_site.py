@@ -166,9 +166,9 @@ def test_reasons_and_counts_are_shown(tmp_path):
 @pytest.mark.parametrize(
     ("models", "together"),
     [
-        (("one", "real", "still"), [["one", "real"], ["still"]]),
+        (("one", "still", "real"), [["one", "real", "still"]]),
         (("one", "two", "real", "still"), [["one", "two"], ["real", "still"]]),
-        (("one", "still"), [["one"], ["still"]]),
+        (("one", "still"), [["one", "still"]]),
         (("real", "still"), [["real", "still"]]),
     ],
 )
