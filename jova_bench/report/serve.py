@@ -124,7 +124,9 @@ def page_server(folder: Path, port: int) -> ThreadingHTTPServer:
     Raises:
         BenchError: the folder is none of these, or the port is taken.
     """
-    pages = next((one for one in (folder, folder / DEFAULT) if (one / MARK).is_file()), None)
+    # Pages over all runs in a folder are of the time when they were written; the list is of now.
+    places = (folder, folder / DEFAULT) if is_run(folder) else (folder,)
+    pages = next((one for one in places if (one / MARK).is_file()), None)
     if pages is None and is_run(folder):
         raise BenchError(
             f"expected a run with pages, got {folder}; write them with `jova-bench report {folder} --html`"

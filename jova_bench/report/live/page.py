@@ -73,6 +73,13 @@ def state_of(look: Look) -> str:
     return "making" if any(one.tried < one.asked for one in look.models) else "scoring"
 
 
+def what_to_do(look: Look) -> str:
+    """Says how a run that stopped goes on."""
+    if all(one.tried >= one.asked for one in look.models) and not any(one.to_score for one in look.models):
+        return "All clips are there and none is scored: `run`, in the place of `generate`, scores them"
+    return "The same command continues it; this page goes on when it does"
+
+
 def moment(seconds: float) -> str:
     """Formats a time, in seconds since 1970."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

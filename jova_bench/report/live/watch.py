@@ -21,7 +21,7 @@ from jova_bench.report.html.pages import environment
 from jova_bench.report.html.site import DEFAULT, plotly_script
 from jova_bench.report.html.site import STATIC as COMMON
 from jova_bench.report.html.takes import clip_source
-from jova_bench.report.live.page import STATES, moment, render_parts, state_of, times
+from jova_bench.report.live.page import STATES, moment, render_parts, state_of, times, what_to_do
 from jova_bench.runs.following import Followed, Look
 from jova_bench.runs.store import MANIFEST, RunStore
 
@@ -142,7 +142,7 @@ class _Page:
         if not watched:
             says += f". This page is of {moment(now)}"
         elif state == "stopped":
-            says += ". The same command continues it; this page goes on when it does"
+            says += f". {what_to_do(self._look)}"
         made, asked = (sum(getattr(one, name) for one in self._look.models) for name in ("tried", "asked"))
         shown: dict[str, Any] = {
             "state": state,

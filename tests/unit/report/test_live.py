@@ -9,7 +9,7 @@ from jova_bench.progress import Quiet
 from jova_bench.report.html.folder import MARK
 from jova_bench.report.html.site import write_html
 from jova_bench.report.live import watch as watching
-from jova_bench.report.live.page import SILENT_S, times
+from jova_bench.report.live.page import SILENT_S, times, what_to_do
 from jova_bench.report.live.watch import EVERY_S, SHARE, watch
 from jova_bench.runs.following import Followed
 from jova_bench.runs.store import SAMPLES, SCORES, SUMMARY
@@ -46,7 +46,7 @@ def test_a_run_from_its_beginning_to_its_pages(run):
         return found
 
     def samples():
-        see("making", "0 of 4", "not begun", "Nothing is scored yet", "No clip yet")
+        see("making", "0 of 4", "not begun", "Nothing is scored yet", "No clip to show yet")
         run.add(SAMPLES, 6)
 
     def scores():
@@ -200,6 +200,14 @@ def test_a_run_may_be_about_to_begin(run, tmp_path, capsys):
     (tmp_path / "thesis" / "a.txt").touch()
     assert "expected a run folder" in call(capsys, "report", tmp_path / "thesis", "--html", "--watch")[2]
     assert "expected --html with" in call(capsys, "report", later, "--watch")[2]
+
+
+def test_a_run_that_was_generated_alone_says_what_scores_it(run):
+    run.add(SAMPLES, 7)
+    follower = Followed(run.folder)
+    assert what_to_do(follower.look()).startswith("The same command continues it")
+    run.add(SAMPLES, 1)
+    assert what_to_do(follower.look()).startswith("All clips are there and none is scored")
 
 
 def test_silence_is_told_and_a_large_run_is_looked_at_less_often(run):
