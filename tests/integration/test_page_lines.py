@@ -70,7 +70,7 @@ ELSEWHERE = (
 )
 """Beginnings of lines that other tests run."""
 PYTHON = {
-    "README.md": {"limit=10": "limit=2, workers=0", '"my_clips")': '"my_clips", metrics=["loudness"])'},
+    "README.md": {"limit=10": "limit=2, workers=0", '"my_clips")': '"my_clips", metrics=["loudness"], workers=0)'},
     "api.md": {"limit=10": "limit=2, workers=0"},
     "calibrate.md": {
         "found = ": "import jova_bench as jb\nfound = ",

@@ -72,7 +72,7 @@ def check_program(module, rest, partly):
 
 def test_every_command_of_the_pages_is_read_by_its_program(capsys):
     seen, wrong = [], []
-    for page in TEXTS:
+    for page in (*TEXTS, *(ROOT / "results").rglob("*.md")):
         for one in commands(page):
             if one.words in seen or one.words[0] in OTHERS or {"--help", "--version", "pytest"} & {*one.words}:
                 continue
