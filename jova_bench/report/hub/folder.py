@@ -63,7 +63,8 @@ def write_hub(
     check_target(target, MARK, "folder to push")
     if run_folder.resolve().is_relative_to(target.resolve()):
         raise BenchError(f"expected a folder that does not hold the run, got {target}")
-    redact = redaction([run_folder], [run.manifest.suite, *run.manifest.models])
+    identities = [one.identity for one in run.summary.estimates]
+    redact = redaction([run_folder], [run.manifest.suite, *run.manifest.models], identities)
     with replacing_folder(target, MARK) as part:
         data = part / "dataset"
         left = copy_run(run_folder, run, data, redact, allowed.why_not)

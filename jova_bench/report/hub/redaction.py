@@ -19,7 +19,7 @@ PUBLIC = ("huggingface.co", "github.com", "arxiv.org", "doi.org", "openreview.ne
 """Hosts whose addresses stay, without a query and whatever names a user in them."""
 NOBODY = {"root", "user", "admin", "ubuntu", "debian", "runner", "nobody"}
 """User names that name no person."""
-SECRETIVE = re.compile("key|token|secret|passw|credential|auth|cookie|session", re.IGNORECASE)
+SECRETIVE = re.compile("(?:^|_|api)keys?(?:_|$)|token|secret|passw|credential|(?:^|_)auth(?:_|$)|cookie", re.IGNORECASE)
 """Names of variables whose values are secrets."""
 LEAST_SECRET, LEAST_VALUE = 6, 12
 """Fewest characters of a secret, and of the value of any other variable: shorter ones are words of our own, too."""
@@ -97,27 +97,33 @@ class Redaction:
 
 
 def redaction(
-    folders: Iterable[Path], names: Iterable[str] = (), environment: Mapping[str, str] | None = None
+    folders: Iterable[Path],
+    names: Iterable[str] = (),
+    identities: Iterable[str] = (),
+    environment: Mapping[str, str] | None = None,
 ) -> Redaction:
     """Makes what redacts records of this machine.
 
     Args:
         folders: whose paths are known to stand in records; this user's and the current one are known besides.
-        names: that the user gave to be shown, such as of models: they stay though a variable has them for a value, too.
+        names: of models and the suite, which are to be seen: a variable that has one for its value is no secret.
+        identities: of metrics: no part of one is a secret or the name of a person.
         environment: variables, whose values are removed; None for those of this process.
     """
     environment = os.environ if environment is None else environment
-    names, home = set(names), Path.home()
+    seen, parts, home = set(names), "\n".join(identities).lower(), Path.home()
     paths = {str(path) for one in (*folders, home, Path.cwd()) for path in (one.absolute(), one.resolve())}
     secrets = {
         value
         for name, value in environment.items()
-        if (len(value) >= LEAST_SECRET and SECRETIVE.search(name))
-        or (len(value) >= LEAST_VALUE and value not in names and not _is_digest(value))
+        if value not in seen
+        and len(value) >= (LEAST_SECRET if SECRETIVE.search(name) else LEAST_VALUE)
+        and (SECRETIVE.search(name) or not _is_digest(value))
     }
     hosts = {one.partition(".")[0] for one in (socket.gethostname(), environment.get("HOSTNAME", ""))} - {"localhost"}
     users = {_user(), home.name, environment.get("SUDO_USER", "")} - NOBODY
-    return Redaction({one for one in paths if one.count(os.sep) > 1}, secrets, hosts - names, users - names)
+    hidden = ({one for one in found if one.lower() not in parts} for found in (secrets, hosts, users))
+    return Redaction({one for one in paths if one.count(os.sep) > 1}, *hidden)
 
 
 def _any_of(found: Iterable[str], before: str, after: str) -> re.Pattern[str]:
