@@ -3,7 +3,7 @@
 From torch 2.6 on the variable `TORCH_FORCE_WEIGHTS_ONLY_LOAD`, which every process of an upstream has, does that,
 whatever a call asks for. Older ones honour it, too, but have a way around it (CVE-2025-32434), and then read no arrays
 of numpy, of which some checkpoints have a few. There every unpickler that torch.load makes is replaced by one that
-finds what torch's own list of harmless names has, and such arrays.
+finds what torch's own list of harmless names has, and such arrays, and an archive of TorchScript is refused.
 """
 
 from __future__ import annotations
@@ -32,6 +32,13 @@ def restrict() -> None:
     # With it torch.load takes no other unpickler.
     os.environ.pop(VARIABLE, None)
     plain, weights = torch.load, restricted(names())
+    is_program: Any = torch.serialization._is_torchscript_zip
+
+    def refused(file: Any) -> bool:
+        """Refuses a TorchScript archive, which torch.load passes to torch.jit.load before any unpickler is asked."""
+        if is_program(file):
+            raise pickle.UnpicklingError("expected a file of weights alone, got a TorchScript archive, which runs code")
+        return False
 
     def load(
         f: Any, map_location: Any = None, pickle_module: Any = None, weights_only: Any = None, **named: Any
@@ -40,6 +47,7 @@ def restrict() -> None:
         return plain(f, map_location=map_location, pickle_module=weights, weights_only=False, **named)
 
     torch.load = torch.serialization.load = load
+    torch.serialization._is_torchscript_zip = refused
 
 
 def names() -> dict[str, Any]:

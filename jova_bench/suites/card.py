@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import Field, StrictBool, model_validator
 
 from jova_bench.formatting.messages import FieldFault
 from jova_bench.records import Record
@@ -23,7 +23,7 @@ class Card(Record):
     """Frames per second."""
     seconds: Seconds | tuple[Seconds, Seconds] | None = None
     """Length, or the shortest and the longest."""
-    enhancer: bool | None = None
+    enhancer: StrictBool | None = None
     """Whether a language model may rewrite the prompts before the model reads them; None where it is not said."""
 
     @model_validator(mode="after")

@@ -33,6 +33,8 @@ from jova_bench.tools.inventory import missing_weights
 from jova_bench.tools.measured import earlier_runs, measured
 from jova_bench.tools.planned_run import Devices, DryRun, ModelPlan
 
+MOST_PER_HOUR = 1e12
+"""Highest price of an hour of a device, in any currency: what a run costs is a number, too."""
 _QUOTED = re.compile("'[^']*'|[0-9]+")
 """What differs between reasons of one kind: a name, a word, a number."""
 
@@ -58,8 +60,10 @@ def dry_run(
     """
     if not models:
         raise BenchError(f"expected one or more models, got none; `{option('model')}` names one")
-    if price_per_hour is not None and not 0 <= price_per_hour < float("inf"):
-        raise BenchError(f"expected {option('price_per_hour')} of at least 0, got {shown(price_per_hour)}")
+    if price_per_hour is not None and not 0 <= price_per_hour <= MOST_PER_HOUR:
+        raise BenchError(
+            f"expected {option('price_per_hour')} from 0 to {MOST_PER_HOUR:g}, got {shown(price_per_hour)}"
+        )
     found = suite if isinstance(suite, Suite) else load_suite(suite)
     profile = profile_of(options.profile, found)
     folder = Path(options.out) if options.out is not None else default_folder(found, profile)

@@ -59,6 +59,7 @@ def test_a_fault_of_some_prompts_says_of_how_many_and_what_cannot_be_made_has_no
         ("fps = 0", "generation.fps: "),
         ("", "generation: expected width and height, fps, seconds or enhancer, got none of them"),
         ("size = 3", "generation.size: "),
+        ('enhancer = "no"', "generation.enhancer: "),
     ],
 )
 def test_a_card_that_is_none_is_told(capsys, tmp_path, line, fault):

@@ -165,8 +165,9 @@ def test_devices_need_not_be_here_but_must_be_devices():
     assert devices_of("cuda:3,cuda:7").names == ("cuda:3", "cuda:7")
     with pytest.raises(jb.BenchError, match="expected device= auto, cpu"):
         devices_of("gpu")
-    with pytest.raises(jb.BenchError, match="price_per_hour= of at least 0, got -1"):
-        jb.dry_run("real", "embedded", price_per_hour=-1)
+    for wrong in (-1, 1e308):  # A price that is no number is no JSON either.
+        with pytest.raises(jb.BenchError, match=re.escape(f"price_per_hour= from 0 to 1e+12, got {wrong!r}")):
+            jb.dry_run("real", "embedded", price_per_hour=wrong)
 
 
 def test_a_published_time_fits_a_clip_of_its_size_in_either_orientation():

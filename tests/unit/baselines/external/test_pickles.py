@@ -28,6 +28,7 @@ def restricted(request, monkeypatch, tmp_path):
     """torch.load as in the process of an upstream with this release; the newer one has the variable alone."""
     for owner in (torch, torch.serialization):
         monkeypatch.setattr(owner, "load", torch.load)
+    monkeypatch.setattr(torch.serialization, "_is_torchscript_zip", torch.serialization._is_torchscript_zip)
     monkeypatch.setattr(pickles, "version", lambda name: request.param)
     for name, value in environment({}, "cpu", tmp_path / "python").items():
         monkeypatch.setenv(name, value)
@@ -60,6 +61,38 @@ def test_no_file_runs_code_in_any_form_of_torch_whatever_the_caller_asks(restric
         refusals += 1
     assert refusals == 3
     assert not (tmp_path / "made").exists()
+
+
+class Program(torch.nn.Module):
+    """Writes a file when it is loaded."""
+
+    def __init__(self, path):
+        super().__init__()
+        self.path = path
+
+    @torch.jit.export
+    def __getstate__(self):
+        return (self.path, self.training)
+
+    @torch.jit.export
+    def __setstate__(self, state: tuple[str, bool]):
+        self.path, self.training = state
+        torch.save(torch.ones(1), self.path)
+
+    def forward(self, x):
+        return x
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore:'torch.load' received")
+@pytest.mark.parametrize("weights_only", [False, True])
+def test_an_archive_of_torchscript_runs_no_code_either(restricted, tmp_path, weights_only):
+    made = tmp_path / "made.pt"
+    torch.jit.script(Program(str(made))).save(tmp_path / "program.pt")
+    torch.jit.load(tmp_path / "program.pt")
+    made.unlink()  # It does run where nothing stops it.
+    with pytest.raises((pickle.UnpicklingError, RuntimeError)):
+        torch.load(tmp_path / "program.pt", weights_only=weights_only)
+    assert not made.exists()
 
 
 def test_weights_are_read_and_of_older_releases_arrays_beside_them(restricted, tmp_path):
