@@ -78,6 +78,10 @@ class ServedModel:
         """Keeps jobs in a folder, under the model's name."""
         self.jobs = Jobs(folder / self.name)
 
+    def asked_for(self, prompt_id: str, seed: int) -> bool:
+        """Returns whether a job of a clip was created, whose answer is not recorded."""
+        return self.jobs is not None and self.jobs.has(prompt_id, seed)
+
     def forget(self, prompt_id: str, seed: int) -> None:
         """Forgets the job of a clip, whose answer is recorded: the next one is another draw."""
         if self.jobs is not None:

@@ -85,6 +85,11 @@ class Jobs:
         write_file(path, job.model_dump_json(indent=2) + "\n")
         return job
 
+    def has(self, prompt_id: str, seed: int) -> bool:
+        """Returns whether a server gave a job of this prompt and seed an id. Raises BenchError for a damaged file."""
+        job = self._read(Job, self._path(prompt_id, seed))
+        return job is not None and job.id is not None
+
     def forget(self, prompt_id: str, seed: int) -> None:
         """Removes a job's file: the next clip of this prompt and seed is a new job."""
         self._path(prompt_id, seed).unlink(missing_ok=True)

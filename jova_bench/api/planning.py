@@ -57,6 +57,7 @@ def dry_run(
     device: Device = "auto",
     out: PathLike | None = None,
     scoring: bool = True,
+    workers: int | None = None,
     retry_answered: bool = False,
     price_per_hour: float | None = None,
     assets: PathLike | None = None,
@@ -73,6 +74,7 @@ def dry_run(
         device: as in `run`; it may name GPUs that this machine lacks.
         out: as in `run`; clips that are there are not planned again, and what runs beside it measured is used.
         scoring: whether weights of metrics are counted.
+        workers: as in `run`.
         retry_answered: as in `run`.
         price_per_hour: of one device, in any currency.
         assets: as in `run`.
@@ -94,6 +96,7 @@ def dry_run(
             device=device_of(device),
             out=None if out is None else path_of("out=", out),
             scoring=flag("scoring", scoring),
+            workers=whole_or_none("workers", workers),
             retry_answered=flag("retry_answered", retry_answered),
         ),
         assets_of(assets),

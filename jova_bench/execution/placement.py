@@ -68,6 +68,14 @@ class Placement:
     one thread, so that sums are taken in the same order on every machine."""
 
 
+def check_executor(executor: str, workers: int | None) -> None:
+    """Checks the name of an executor and its number of workers. Raises BenchError."""
+    if executor not in EXECUTORS:
+        raise BenchError(f"expected {option('executor')} {' or '.join(EXECUTORS)}, got {shown(executor)}")
+    if workers is not None and workers < (executor == "ray"):
+        raise BenchError(f"expected at least {int(executor == 'ray')} workers, got {workers}")
+
+
 @contextmanager
 def placed(executor: str, device: str, workers: int | None) -> Iterator[Placement]:
     """Chooses the executors of a command, and shuts down what was started for them.
@@ -81,10 +89,7 @@ def placed(executor: str, device: str, workers: int | None) -> Iterator[Placemen
     Raises:
         BenchError: there is no such executor or device.
     """
-    if executor not in EXECUTORS:
-        raise BenchError(f"expected {option('executor')} {' or '.join(EXECUTORS)}, got {shown(executor)}")
-    if workers is not None and workers < (executor == "ray"):
-        raise BenchError(f"expected at least {int(executor == 'ray')} workers, got {workers}")
+    check_executor(executor, workers)
     if executor == "processes":
         yield _on_machine(resolve_devices(device), workers)
         return

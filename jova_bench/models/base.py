@@ -136,6 +136,11 @@ def keep_in(generator: Generator, folder: Path) -> None:
     getattr(generator, "keep_in", lambda folder: None)(folder)
 
 
+def asked_for(generator: Generator, prompt_id: str, seed: int) -> bool:
+    """Returns whether an earlier command asked a server for a clip: its method `asked_for`, if it has one."""
+    return bool(getattr(generator, "asked_for", lambda prompt_id, seed: False)(prompt_id, seed))
+
+
 def forget(generator: Generator, prompt_id: str, seed: int) -> None:
     """Tells a model that its answer without a clip is recorded, by its method `forget`, if it has one."""
     getattr(generator, "forget", lambda prompt_id, seed: None)(prompt_id, seed)

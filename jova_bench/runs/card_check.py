@@ -32,9 +32,9 @@ def off_card(card: Card, plans: Mapping[str, AnyPlan], settings: Mapping[str, An
 
 
 def card_line(card: Card, model: Generator, plans: Mapping[str, AnyPlan]) -> str | None:
-    """Returns the line that says before a run where a model's plans are not as the card says; None if they are."""
+    """Returns what says before a run where a model's plans are not as the card says; None if they are."""
     found = off_card(card, plans, settings_of(model))
-    return f"{model.name}: not as the suite's card says ({card}): {'; '.join(found)}" if found else None
+    return f"not as the suite's card says ({card}): {'; '.join(found)}" if found else None
 
 
 def _faults(card: Card, plan: PlanRecord, settings: Mapping[str, Any]) -> Iterator[str]:

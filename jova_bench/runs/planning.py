@@ -36,15 +36,11 @@ def plan_all(
         kept: folder for what models keep from one command to the next.
     """
     planned: dict[str, PlannedModel] = {}
-    sources: dict[str, tuple[str] | Generator] = {}
+    sources: dict[str, str | Generator] = {}
     for model in models:
         generator = create_model(model, placement.local.device) if isinstance(model, str) else model
         name, asked = generator.name, printable(model) if isinstance(model, str) else generator.name
-        source = (asked,) if isinstance(model, str) else model
-        if name in sources and sources[name] is not model and sources[name] != source:
-            rename = "rename one, or its folder, or give it another `engine` if it is behind a server"
-            raise BenchError(f"expected models of different names, got {name!r} twice; {rename}")
-        sources[name] = source
+        note_source(sources, name, model)
         keep_in(generator, kept)
         # An object stays where it is; its plans need no worker where its clips do not.
         prompts = suite.prompts[: request.limit]
@@ -62,6 +58,14 @@ def plan_all(
     if lacks and all(one.why_not is not None for one in found):
         raise unsuited({planned[name].asked: why for name, why in lacks.items()})
     return found
+
+
+def note_source(sources: dict[str, str | Generator], name: str, model: str | Generator) -> None:
+    """Adds what a name stands for to others; the same model may be named twice. Raises BenchError for another one."""
+    other = sources.setdefault(name, model)
+    if other is not model and (not isinstance(model, str) or other != model):
+        rename = "rename one, or its folder, or give it another `engine` if it is behind a server"
+        raise BenchError(f"expected models of different names, got {name!r} twice; {rename}")
 
 
 def unsuited(lacks: Mapping[str, str]) -> BenchError:

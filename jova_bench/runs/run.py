@@ -191,7 +191,7 @@ def _ready(
             for line in coverage_lines(one.generator, suite.prompts):
                 progress.say(line)
         if suite.card and (off := card_line(suite.card, one.generator, one.records)):
-            progress.say(off)
+            progress.say(f"{one.generator.name}: {off}")
     return planned, unable
 
 

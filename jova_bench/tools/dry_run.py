@@ -13,21 +13,23 @@ from jova_bench.assets.table import AssetTable
 from jova_bench.errors import BenchError, reason_of
 from jova_bench.execution.base import Local, LocalContext
 from jova_bench.execution.devices import device_name, resolve_devices
-from jova_bench.execution.placement import device_bytes
+from jova_bench.execution.placement import check_executor, device_bytes
+from jova_bench.files.writing import check_writable
 from jova_bench.formatting.doors import option
 from jova_bench.formatting.messages import shown
-from jova_bench.models.base import Generator, Plan, at_once, edits_files, settings_of
+from jova_bench.models.base import Generator, Plan, asked_for, at_once, edits_files, keep_in, settings_of
 from jova_bench.models.registry import create_model
 from jova_bench.models.requirements import PublishedSpeed, Requirements, requirements_of
 from jova_bench.runs.batches import Misfit, plan_of
+from jova_bench.runs.card_check import card_line
 from jova_bench.runs.costs import price_in
 from jova_bench.runs.generation import PlannedModel
 from jova_bench.runs.manifest import PlanRecord
-from jova_bench.runs.planning import existing, lacking, unsuited
+from jova_bench.runs.planning import existing, lacking, note_source, unsuited
 from jova_bench.runs.request import Options, Request, profile_of
 from jova_bench.runs.resume import check_grid, format_of, missing_clips, with_models
 from jova_bench.runs.run import default_folder
-from jova_bench.runs.store import Run, RunStore
+from jova_bench.runs.store import JOBS, Run, RunStore
 from jova_bench.suites.loading import Suite, load_suite
 from jova_bench.tools.inventory import missing_weights
 from jova_bench.tools.measured import earlier_runs, measured
@@ -46,7 +48,7 @@ def dry_run(
     assets: AssetTable,
     price_per_hour: float | None = None,
 ) -> DryRun:
-    """Plans a run without running it; nothing is written, loaded on a GPU or fetched.
+    """Plans a run without running it; nothing is kept, loaded on a GPU or fetched.
 
     Args:
         models: names or objects, as `run` takes them.
@@ -72,11 +74,19 @@ def dry_run(
     request = Request(profile, seeds, options.limit, ",".join(devices.names), retry_answered=options.retry_answered)
     store, runs = RunStore(folder), earlier_runs(folder)
     store.check()
+    check_writable(folder)
+    check_executor(options.executor, options.workers)
     # What a run of the folder would refuse, its plan refuses.
     old = check_grid(store, found, request)
-    planned = [_planned(one, found, request, devices) for one in models]
+    sources: dict[str, str | Generator] = {}
+    by_name: dict[str, PlannedModel] = {}
+    for model in models:
+        one = _planned(model, found, request, devices)
+        note_source(sources, one.generator.name, model)
+        by_name[one.generator.name] = one
+    planned = list(by_name.values())
     lacks = {one.asked: one.why_not for one in planned if one.why_not is not None}
-    if len(lacks) == len({one.asked for one in planned}):
+    if len(lacks) == len(planned):
         raise unsuited(lacks)
     with_models(store, old, request, [one for one in planned if one.why_not is None])
     plans = tuple(_model(one, found, request, devices, store, runs) for one in planned)
@@ -88,6 +98,7 @@ def dry_run(
         profile=profile,
         folder=folder,
         devices=devices,
+        workers=options.workers,
         price_per_hour=price_per_hour,
         models=plans,
         metric_weights=tuple(weights),
@@ -144,7 +155,8 @@ def _model(
         if isinstance(plan, str):
             cannot.setdefault(_QUOTED.sub("", plan), (plan, []))[1].append(key)
     todo = missing_clips(planned, suite.prompts[: request.limit], request, store).todo
-    to_make = sum(isinstance(planned.plans[cell.prompt_id], Plan) for cell in todo)
+    to_make = [cell for cell in todo if isinstance(planned.plans[cell.prompt_id], Plan)]
+    keep_in(generator, store.folder / JOBS)
     needs, settings = requirements_of(generator), settings_of(generator)
     price = price_in(settings)
     known = measured(generator.name, plans, devices.kind, devices.called, runs)
@@ -153,8 +165,10 @@ def _model(
         name=generator.name,
         asked=planned.asked,
         why_not=planned.why_not or _why_not(generator),
-        to_make=to_make,
-        made=len(plans) * len(request.seeds) - to_make,
+        to_make=len(to_make),
+        made=len(plans) * len(request.seeds) - len(to_make),
+        asked_for=sum(asked_for(generator, one.prompt_id, one.seed) for one in to_make),
+        off_card=card_line(suite.card, generator, planned.records) if suite.card else None,
         cannot={why: tuple(ids) for why, ids in cannot.values()},
         formats=Counter(format_of(one) for one in planned.records.values() if isinstance(one, PlanRecord)),
         requirements=needs,

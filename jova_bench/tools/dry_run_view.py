@@ -116,6 +116,10 @@ def _all(plan: DryRun) -> list[str]:
 def _notes(plan: DryRun, one: ModelPlan, suite: str) -> Iterator[str]:
     if one.why_not:
         yield f"{'not ready on this machine' if one.formats else 'left out'}: {one.why_not}"
+    if one.asked_for:
+        yield f"of those to make, {counted(one.asked_for, 'clip')} asked for and paid for already"
+    if one.off_card:
+        yield one.off_card
     for why, ids in one.cannot.items():
         more = f" and {len(ids) - FEW:,} more" if len(ids) > FEW else ""
         short = why if len(why) <= LONGEST else f"{why[:LONGEST]}…"
@@ -223,6 +227,7 @@ def record(plan: DryRun) -> dict[str, Any]:
         "folder": str(plan.folder),
         "devices": list(plan.devices.names),
         "device_names": list(plan.devices.called),
+        "workers": plan.workers,
         "price_per_hour": plan.price_per_hour,
         "models": [_record(plan, one) for one in plan.models],
         "metric_weights": [
@@ -244,6 +249,8 @@ def _record(plan: DryRun, one: ModelPlan) -> dict[str, Any]:
         "why_not": one.why_not,
         "clips_to_make": one.to_make,
         "clips_made": one.made,
+        "clips_asked_for": one.asked_for,
+        "off_card": one.off_card,
         "cannot": {why: list(ids) for why, ids in one.cannot.items()},
         "formats": dict(one.formats),
         "weights": [] if needs is None else [asdict(weights) for weights in needs.weights],

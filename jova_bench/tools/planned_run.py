@@ -50,6 +50,10 @@ class ModelPlan:
     """Clips that are to be made."""
     made: int
     """Clips that lie in the run folder already."""
+    asked_for: int
+    """Clips of those to make that an earlier command asked a server for, and that are paid for."""
+    off_card: str | None
+    """What of the clips is not as the suite's generation card says; None if nothing is."""
     cannot: Mapping[str, tuple[str, ...]]
     """Why it cannot do prompts, with the ids of those prompts; of reasons of one kind the first."""
     formats: Mapping[str, int]
@@ -106,6 +110,8 @@ class DryRun:
     folder: Path
     """Run folder that the command would write."""
     devices: Devices
+    workers: int | None
+    """Processes that make clips, as the user says; None for one for each GPU, or as many as a server takes clips."""
     price_per_hour: float | None
     """Price of an hour of one device, as the user says."""
     models: tuple[ModelPlan, ...]
@@ -120,13 +126,20 @@ class DryRun:
         if not of_one or model.seconds is None:
             return of_one
         # One device makes a batch: others may have none.
-        rounds = math.ceil(model.to_make / model.batch_size / (model.at_once or len(self.devices.names)))
+        rounds = math.ceil(model.to_make / model.batch_size / self.makers(model))
         return min(of_one, rounds * model.batch_size * model.seconds / HOUR_S)
+
+    def makers(self, model: ModelPlan) -> int:
+        """Returns how many batches of a model are made at the same time."""
+        devices = len(self.devices.names)
+        if self.workers is None:
+            return model.at_once or devices
+        return max(1, self.workers if model.at_once is not None else min(self.workers, devices))
 
     def price(self, model: ModelPlan) -> float | None:
         """Returns the price of a model's clips; None where time or price is not known."""
         if model.price_per_clip is not None:
-            return model.to_make * model.price_per_clip
+            return (model.to_make - model.asked_for) * model.price_per_clip
         if model.at_once is not None or self.price_per_hour is None or model.device_hours is None:
             return None
         return model.device_hours * self.price_per_hour

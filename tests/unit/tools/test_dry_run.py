@@ -11,6 +11,7 @@ import jova_bench as jb
 from jova_bench.assets.table import asset_table
 from jova_bench.models.base import Plan
 from jova_bench.models.requirements import PublishedSpeed, Requirements, WeightFiles
+from jova_bench.suites.card import Card
 from jova_bench.tools import dry_run_view as view
 from jova_bench.tools.dry_run import devices_of
 from jova_bench.tools.planned_run import Devices
@@ -92,6 +93,36 @@ def test_a_served_model_costs_what_its_table_says_and_takes_no_device(tmp_path):
     assert [found.price(one) for one in found.models] == [1.0, pytest.approx(4 * 90 / 3600 * 2.0)]
     assert (view.rows(found)[0][7:], found.hours(found.models[0])) == (["unknown", "1.00 USD"], None)
     assert view.rows(found)[-1][8] == ""  # Two currencies have no sum.
+    served.asked_for = lambda prompt_id, seed: prompt_id == "p2"
+    found = plan(tmp_path, [served])
+    assert (found.models[0].to_make, found.price(found.models[0])) == (4, 0.75)
+    assert "served: of those to make, 1 clip asked for and paid for already" in view.notes(found, "tiny")
+
+
+@pytest.mark.parametrize(("workers", "served", "film"), [(None, 4, 2), (0, 1, 1), (1, 1, 1), (40, 40, 2)])
+def test_hours_are_those_of_so_many_workers_and_devices(tmp_path, workers, served, film):
+    asked = Film("served")
+    asked.at_once = 4
+    found = plan(tmp_path, [asked, Film("film")], workers=workers)
+    assert [found.makers(one) for one in found.models] == [served, film]
+
+
+def test_what_a_run_would_refuse_its_plan_refuses(tmp_path):
+    film = Film("film")
+    assert len(plan(tmp_path, [film, film]).models) == 1
+    with pytest.raises(jb.BenchError, match="expected models of different names, got 'film' twice"):
+        plan(tmp_path, [film, Film("film")])
+    with pytest.raises(jb.BenchError, match="expected at least 0 workers, got -1"):
+        plan(tmp_path, [film], workers=-1)
+    (tmp_path / "file").touch()
+    with pytest.raises(jb.BenchError, match="expected a folder that can be written"):
+        plan(tmp_path, [film], out=tmp_path / "file" / "run")
+
+
+def test_a_plan_says_what_is_not_as_the_suites_card_says(tmp_path):
+    asked = replace(suite(tmp_path), card=Card(width=832, height=480))
+    found = jb.dry_run([Film("film")], asked, out=tmp_path / "run", metrics="loudness")
+    assert "film: not as the suite's card says (832x480): 720x720" in view.notes(found, "tiny")
 
 
 def test_what_a_run_beside_it_measured_on_a_like_device_is_used_and_clips_that_are_there_are_not_planned(tmp_path):

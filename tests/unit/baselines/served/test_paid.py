@@ -2,17 +2,22 @@
 
 import pytest
 
+import jova_bench as jb
 from jova_bench.errors import BenchError
+from support.asked import prompt, suite_of
 from support.video_server import DROP, NAME, Made, clip
 
 
-def test_a_job_whose_id_got_lost_is_asked_for_by_its_key_and_not_made_twice(at, made):
+def test_a_job_whose_id_got_lost_is_asked_for_by_its_key_and_not_made_twice(at, made, tmp_path):
     at.once["create"] = [DROP]
     (found,) = made("a")
     assert (found.status, found.answered) == ("failed", False)
     assert "expected an answer, got none" in found.reason
     at.once["retrieve"] = [DROP] * 6  # The connection stays lost while it is polled.
-    assert [one.status for one in made("a")] == ["failed"]
+    assert [one.status for one in made("a", price=2, currency="USD")] == ["failed"]
+    plan = jb.dry_run(at.model, suite_of(prompt(id="a")), seeds=[0, 1], device="cpu", out=tmp_path / "run")
+    (one,) = plan.models
+    assert (one.to_make, one.asked_for, plan.price(one)) == (2, 1, 2.0)  # The job of seed 0 is paid for.
     assert [one.status for one in made("a")] == ["ok"]
     assert at.asked.count("create") == 2
     assert len(at.created) == len(at.by_key) == 1
