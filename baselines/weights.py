@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
@@ -47,13 +48,22 @@ def unusable_weights(folder: Path, with_model: bool = True) -> str | None:
     return None
 
 
-@cache
 def digest_of_parts(folder: Path, with_model: bool = True) -> str:
     """Returns 12 hex digits of the digest of all that decides a model's clips, or of its codecs alone."""
-    from jova.parts import digest_of, files_of_codecs, find_codecs, find_parts
+    from jova.parts import files_of_codecs, find_codecs, find_parts
 
-    whole = find_parts(folder).digest() if with_model else digest_of(files_of_codecs(*find_codecs(folder)))
-    return shortened(whole)
+    if not with_model:
+        return _of_parts(folder, with_model, _stamps(files_of_codecs(*find_codecs(folder))))
+    parts = find_parts(folder)
+    texts = (path for one in parts.text_encoders for path in sorted(one.rglob("*")))
+    files = (parts.model, *files_of_codecs(parts.video_codec, parts.audio_codec), *texts)
+    return _of_parts(folder, with_model, _stamps(files))
+
+
+def digest(folder: Path, files: tuple[str, ...]) -> str:
+    """Returns 12 hex digits of the sha256 of the concatenated files."""
+    paths = tuple(folder / name for name in files)
+    return _of_files(paths, _stamps(paths))
 
 
 def accepted() -> list[str]:
@@ -61,10 +71,22 @@ def accepted() -> list[str]:
     return os.environ.get("JOVA_BENCH_ACCEPT", "").split()
 
 
+def _stamps(files: Iterable[Path]) -> tuple[tuple[Path, int, int, int], ...]:
+    """Returns what changes with the content of files: a training writes better weights under the same names."""
+    return tuple((path, about.st_size, about.st_mtime_ns, about.st_ino) for path in files for about in [path.stat()])
+
+
 @cache
-def digest(folder: Path, files: tuple[str, ...]) -> str:
-    """Returns 12 hex digits of the sha256 of the concatenated files."""
+def _of_parts(folder: Path, with_model: bool, stamps: tuple[tuple[Path, int, int, int], ...]) -> str:
+    from jova.parts import digest_of, files_of_codecs, find_codecs, find_parts
+
+    whole = find_parts(folder).digest() if with_model else digest_of(files_of_codecs(*find_codecs(folder)))
+    return shortened(whole)
+
+
+@cache
+def _of_files(paths: tuple[Path, ...], stamps: tuple[tuple[Path, int, int, int], ...]) -> str:
     total = hashlib.sha256()
-    for name in files:
-        total.update((folder / name).read_bytes())
+    for path in paths:
+        total.update(path.read_bytes())
     return shortened(total.hexdigest())
