@@ -20,7 +20,8 @@ MADE = "metric and version, profile and bench that is followed, evaluator, diges
 
 def label(board: Leaderboard, of_slice: str | None = None) -> str:
     r"""Returns what `\ref` calls the table."""
-    return "tab:" + "-".join(re.findall(r"[a-z0-9]+", f"{board.summary.suite} {of_slice or ''}".lower()))
+    words = re.findall(r"[a-z0-9]+", f"{board.summary.suite} {of_slice or ''}".lower())
+    return f"tab:{'-'.join(words) or 'results'}"
 
 
 def caption(board: Leaderboard, of_slice: str | None, notes: bool) -> str:
