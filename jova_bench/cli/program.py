@@ -15,6 +15,7 @@ import jova_bench
 from jova_bench.cli import (
     baselines,
     calibration,
+    completing,
     data,
     experiments,
     gates,
@@ -78,6 +79,7 @@ def parser(asked: str | None = None) -> Parser:
         weights,
         baselines,
         data,
+        completing,
     ):
         part.add(verbs)
     training.add(verbs, asked)
@@ -87,6 +89,7 @@ def parser(asked: str | None = None) -> Parser:
 def run(argv: Sequence[str] | None) -> int:
     """Runs one command and returns its exit code."""
     prepare()
+    completing.answer(parser)
     listen()
     flags, words = loudness.split(sys.argv[1:] if argv is None else argv)
     words = gates.joined(words)

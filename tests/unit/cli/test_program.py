@@ -40,7 +40,8 @@ def test_help_imports_nothing_heavy(words):
 
 VERBS = [
     "run", "generate", "score", "report", "view", "merge", "compare", "parity", "gate", "gate init", "freeze",
-    "calibrate", "votes", "sweep", "suites", "ls", "doctor", "assets", "baselines", "data", "train", "sample",
+    "calibrate", "votes", "sweep", "suites", "ls", "doctor", "assets", "baselines", "data",
+    "completion", "train", "sample",
 ]  # fmt: skip
 INNER = [
     "suites import",
