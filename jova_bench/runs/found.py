@@ -9,34 +9,26 @@ from pathlib import Path
 from jova_bench.files.locks import held
 from jova_bench.runs.store import LOCK, MANIFEST, SAMPLES, SCORES, SUMMARY
 
-DEEPEST = 4
-"""Levels of folders below one that are searched."""
-
 
 def is_run(folder: Path) -> bool:
     """Returns whether a folder has records of a run, whole or broken."""
-    return (folder / SAMPLES).is_file() or all((folder / name).is_file() for name in (MANIFEST, SUMMARY))
+    return any((folder / name).is_file() for name in (MANIFEST, SAMPLES))
 
 
-def find_runs(folder: Path) -> Iterator[Path]:
-    """Yields the run folders in a folder and below, by name; what is inside of a run is none.
+def find_runs(top: Path) -> Iterator[Path]:
+    """Yields the run folders in a folder at any depth, itself if it is one, by name; what lies in one is its own.
 
     Hidden folders are passed over, and links are not followed.
 
     Raises:
         OSError: the folder cannot be listed.
     """
-    return _below(folder, DEEPEST)
-
-
-def _below(folder: Path, deepest: int) -> Iterator[Path]:
-    with os.scandir(folder) as entries:
-        names = sorted(one.name for one in entries if one.is_dir(follow_symlinks=False) and one.name[0] != ".")
-    for one in (folder / name for name in names):
-        if is_run(one):
-            yield one
-        elif deepest and os.access(one, os.R_OK | os.X_OK):
-            yield from _below(one, deepest - 1)
+    os.scandir(top).close()
+    for path, folders, files in os.walk(top):
+        if MANIFEST in files or SAMPLES in files:
+            folders.clear()
+            yield Path(path)
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
 
 
 def is_written(folder: Path) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 from jova_bench.errors import BenchError
 from jova_bench.files.paths import shown_path
 from jova_bench.formatting.text import size_text
+from jova_bench.runs.found import find_runs
 from jova_bench.runs.store import MANIFEST, SAMPLES, SCORES, SUMMARY, read_run
 
 RUNS = "runs"
@@ -29,7 +29,7 @@ def run_folders(top: Path) -> list[dict[str, Any]]:
     """
     if not top.is_dir():
         raise BenchError(f"expected a folder of runs, got {shown_path(top)}, which is no folder; name one that is")
-    found = [_item(folder, top) for folder in _folders(top)]
+    found = [_item(folder, top) for folder in find_runs(top)]
     if not found:
         raise BenchError(f"expected a folder with runs, got {shown_path(top)}, which has no {MANIFEST} below it")
     return sorted(found, key=lambda item: (str(item["changed"]), item["name"]), reverse=True)
@@ -65,15 +65,6 @@ def _prompts(item: dict[str, Any]) -> str:
         return ""
     few = item["prompts_asked"] < item["prompts"]
     return f"{item['prompts_asked']:,} of {item['prompts']:,}" if few else f"{item['prompts']:,}"
-
-
-def _folders(top: Path) -> Iterator[Path]:
-    """Yields the run folders; what lies in one is its own, such as clips."""
-    for path, folders, files in os.walk(top):
-        if MANIFEST in files or SAMPLES in files:
-            folders.clear()
-            yield Path(path)
-        folders.sort()
 
 
 def _item(folder: Path, top: Path) -> dict[str, Any]:

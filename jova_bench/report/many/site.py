@@ -40,7 +40,7 @@ def runs_in(folders: Sequence[str | os.PathLike[str]]) -> dict[str, Path]:
     found: dict[Path, None] = {}
     for folder in map(Path, folders):
         try:
-            inside = [folder] if is_run(folder) else list(find_runs(folder))
+            inside = list(find_runs(folder))
         except OSError as error:
             raise BenchError(f"expected a run folder, or a folder of runs, got {folder}: {error.strerror}") from error
         if not inside:
