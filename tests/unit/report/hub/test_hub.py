@@ -3,6 +3,7 @@
 import json
 import shutil
 import socket
+import sys
 from fractions import Fraction
 
 import av
@@ -289,7 +290,14 @@ def test_the_command_prints_the_folder_and_says_what_is_left_out(run, tmp_path, 
     assert f"hf upload {DATASET} dataset --repo-type dataset" in commands
 
 
-def test_licences_decide_as_stated(monkeypatch):
+def test_a_missing_package_is_told_before_anything_is_written(run, tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "yaml", None)
+    assert cli.main(["report", str(run), "--hub", str(tmp_path / "to-push")]) == 2
+    assert "pip install 'jova-bench[report]'" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_licences_decide_as_stated():
     from jova_bench.suites.loading import load_suite
     from jova_bench.suites.public import public_suites
 
