@@ -19,6 +19,7 @@ from jova_bench.errors import BenchError
 from jova_bench.files.reading import as_record, read_toml
 from jova_bench.formatting.messages import shown, suggest
 from jova_bench.records import Record
+from jova_bench.runs.costs import CURRENCY
 
 TABLE_VARIABLE = "JOVA_BENCH_SERVED"
 KEY_VARIABLE = "JOVA_BENCH_VIDEOS_KEY"
@@ -73,7 +74,7 @@ class ServedOptions(Record):
     """Name and version of what serves the model, where the server does not state them."""
     price: float | None = Field(default=None, ge=0)
     """Price of one clip."""
-    currency: str | None = Field(default=None, min_length=1)
+    currency: str | None = Field(default=None, pattern=CURRENCY)
     """Currency of the price."""
     at_once: int = Field(default=4, ge=1, le=64)
     """Number of clips asked for at the same time."""

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import mean, median
 from typing import Any, NamedTuple
 
 from jova_bench.records import LARGEST_VALUE, Sample
 from jova_bench.summary import Cost
+
+CURRENCY = r"^[\w$€£¥₩₹ .-]{1,20}$"
+"""What names a currency: plots read signs of HTML in their titles."""
 
 
 class Price(NamedTuple):
@@ -22,7 +26,8 @@ def price_in(settings: Mapping[str, Any]) -> Price | None:
     amount, currency = settings.get("price_as_the_user_says"), settings.get("currency")
     if not isinstance(amount, int | float) or isinstance(amount, bool) or not isinstance(currency, str):
         return None
-    return Price(float(amount), currency) if 0 <= amount <= LARGEST_VALUE else None
+    fits = 0 <= amount <= LARGEST_VALUE and re.fullmatch(CURRENCY, currency)
+    return Price(float(amount), currency) if fits else None
 
 
 def costs(models: Sequence[str], samples: Sequence[Sample]) -> tuple[Cost, ...]:

@@ -109,11 +109,11 @@ def test_cost_stands_beside_quality():
 
 def test_a_price_stands_beside_costs_only_where_the_user_says_one():
     """And in no slice, as no other cost does: those are of all clips."""
-    said = {"price_as_the_user_says": 0.4, "currency": "U|D"}
+    said = {"price_as_the_user_says": 0.4, "currency": "U.S. $"}
     models = {"jova": model_record(settings=said), "real": model_record(settings={"currency": "EUR"})}
     plain, priced = (leaderboard(summary(), blank_manifest(models=found)) for found in ({}, models))
-    found, label = rows_of(priced.markdown(), "Cost"), "Price per clip, as the user says (U|D)"
-    assert found["Model"][4:] == [label.replace("|", "\\|")]
+    found, label = rows_of(priced.markdown(), "Cost"), "Price per clip, as the user says (U.S. $)"
+    assert found["Model"][4:] == [label.replace("$", "\\$")]
     assert [found[model][4:] for model in priced.models] == [["0.4"], [""], [""]]
     assert [found[model][:4] for model in found] == [*rows_of(plain.markdown(), "Cost").values()]
     frame = priced.frame()
@@ -122,16 +122,23 @@ def test_a_price_stands_beside_costs_only_where_the_user_says_one():
     assert frame.drop(columns=label).equals(plain.frame())
     assert label not in priced.at("hair=red").frame()
     value = json.loads(priced.json())
-    assert value.pop("prices") == [{"model": "jova", "price_per_clip": 0.4, "currency": "U|D"}]
+    assert value.pop("prices") == [{"model": "jova", "price_per_clip": 0.4, "currency": "U.S. $"}]
     assert value == json.loads(plain.json())
     costs = page_data(priced, {}, [])["costs"]
     assert costs[-1] == {"label": label, "values": [0.4, None, None]}
     assert costs[:-1] == page_data(plain, {}, [])["costs"]
 
 
-@pytest.mark.parametrize("price", [None, "0.4", -1, float("nan"), 1e300, True])
-def test_what_is_no_price_is_none(price):
-    models = {"jova": model_record(settings={"price_as_the_user_says": price, "currency": "USD"})}
+@pytest.mark.parametrize(
+    ("price", "currency"),
+    [
+        *((price, "USD") for price in (None, "0.4", -1, float("nan"), 1e300, True)),
+        (1, "<a href='http://e'>"),
+        (1, None),
+    ],
+)
+def test_what_is_no_price_is_none(price, currency):
+    models = {"jova": model_record(settings={"price_as_the_user_says": price, "currency": currency})}
     assert leaderboard(summary(), blank_manifest(models=models)).prices == {}
 
 

@@ -173,6 +173,7 @@ def test_an_address_that_does_not_fit_is_one_line(address, what):
         ("[models.n]", r"expected a section \[models.'m'\] in the file of JOVA_BENCH_SERVED"),
         ("[models.m]\nstep = 4", "models.m.step: unknown field"),
         ("[models.m]\nprice = 1", "expected price and currency, or neither"),
+        ('[models.m]\nprice = 1\ncurrency = "<b>"', "models.m.currency"),
         ('[models.m]\nsize = "720p"', "models.m.size"),
         ("[models.m.extra]\nseed = 4", "expected fields of `extra` that have no option of their own, got 'seed'"),
         ("models", "expected TOML"),
