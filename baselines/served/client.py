@@ -26,6 +26,8 @@ NOT_LOOKED_AT = (*_DENIED, 407, 429)
 """Statuses by which a server, or a gateway in front of it, says that it has done nothing with a request so far."""
 NO_JOB = (400, 402, 404, 405, 406, 410, 411, 413, 414, 415, 422, 431, 451)
 """Statuses by which a server says of a request, not of its state or of a key, that it takes none such."""
+DECLINES = (400, 403, 406, 422, 451)
+"""Statuses that may be an answer of the model; any other is of a server that is busy or broken, or wants a key."""
 UNKNOWN = (404, 410)
 """Statuses by which a server says that it has none such."""
 

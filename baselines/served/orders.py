@@ -11,10 +11,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from jova_baselines.served.client import NO_JOB, NOT_LOOKED_AT, UNKNOWN, Stated, VideoServer
+from jova_baselines.served.client import DECLINES, NO_JOB, NOT_LOOKED_AT, UNKNOWN, Stated, VideoServer
 from jova_baselines.served.jobs import Alias, Job, Jobs
 from jova_baselines.served.options import ServedOptions
-from jova_baselines.served.protocol import JobState, is_refusal, says_gone
+from jova_baselines.served.protocol import JobState, says_gone
+from jova_baselines.served.refusals import is_refusal
 from jova_bench.errors import BenchError, Refused, Unavailable
 from jova_bench.media.files import read
 from jova_bench.web.server import NoAnswer
@@ -91,7 +92,7 @@ class Orders:
         try:
             state, called = self.server.create(content, kind, job.key)
         except NoAnswer as error:
-            if is_refusal(error.said):
+            if error.status in DECLINES and is_refusal(error.said):
                 raise Refused(f"by {self.route}{self.server.message(error.said)}") from error
             raise self._not_created(job, error, again=begun is not None) from error
         job = self._keep(job.model_copy(update={"id": state.id}))

@@ -16,21 +16,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from jova_baselines.served.refusals import is_code, is_refusal
+
 MEBIBYTE = 2**20
 """vLLM-Omni and SGLang divide bytes by it for `peak_memory_mb`."""
 LONGEST_S, LARGEST_MB = 30 * 86_400.0, 2.0**30
 """A month and a pebibyte: what is stated of one clip and larger is no measure."""
 DONE = ("completed", "complete", "succeeded", "success", "successful", "done", "finished", "ready")
 FAILED = (
-    *("failed", "failure", "error", "errored", "cancelled", "canceled", "aborted", "terminated", "rejected"),
+    *("failed", "failure", "fail", "error", "errored", "cancelled", "canceled", "aborted", "terminated", "rejected"),
     *("expired", "timeout", "timed_out"),
 )
-REFUSED = ("refused", "declined", "blocked", "moderated", "content_filtered", "content_moderated")
-"""Words for the end of a job; any other is one that waits."""
-_REFUSED_CODE = re.compile(r"moderat|content.?(policy|filter)|policy.?violation|safety|sensitive|nsfw", re.IGNORECASE)
-"""Machine-readable codes by which a server declines a prompt, such as OpenAI's `moderation_blocked`."""
-_REFUSED_WORDS = re.compile(r"moderation|content.?policy|safety system|blocked by (our|the|a) ", re.IGNORECASE)
-"""Words of a message by which it does, where no code tells; a broken filter also speaks of safety."""
+REFUSED = ("refused", "declined", "blocked", "moderated", "filtered", "flagged")
+"""Words for the end of a job, as are the codes of refusals; any other is one that waits."""
+_LITELLM = re.compile(r"(litellm:custom_llm_provider:[^;]*);model_id:[^;]*;(video_id:.+)", re.DOTALL)
 _JOB = re.compile(r"\b(video|job|task|generation)s?\b", re.IGNORECASE)
 """What a server says that it does not have, such as SGLang's `Video not found`."""
 _ROUTE = re.compile(r"\b(url|uri|route|path|page|endpoint|model)s?\b", re.IGNORECASE)
@@ -66,7 +65,7 @@ def read_job(answer: Any) -> JobState | None:
     plain = re.sub(r"[\s-]+", "_", word.strip().lower())
     if plain in DONE:
         status = "done"
-    elif plain in REFUSED or (plain in FAILED and is_refusal(answer)):
+    elif plain in REFUSED or is_code(word) or (plain in FAILED and is_refusal(answer)):
         status = "refused"
     elif plain in FAILED:
         status = "failed"
@@ -82,14 +81,12 @@ def read_job(answer: Any) -> JobState | None:
     )
 
 
-def is_refusal(said: Any) -> bool:
-    """Returns whether an error, as JSON values, declines the prompt: by a code, else by the words of its message."""
-    error = said.get("error", said) if isinstance(said, dict) else said
-    if not isinstance(error, dict):
-        return isinstance(error, str) and bool(_REFUSED_WORDS.search(error))
-    codes = [error[key] for key in ("code", "type") if isinstance(error.get(key), str)]
-    words = [error[key] for key in ("message", "detail") if isinstance(error.get(key), str)]
-    return any(map(_REFUSED_CODE.search, codes)) or any(map(_REFUSED_WORDS.search, words))
+def is_same_job(asked: str, answered: str) -> bool:
+    """Returns whether two ids are of one job: equal, or written by LiteLLM, which leaves the model out of the second.
+
+    Its ids are `video_` and the base64 of provider, model and the provider's own id (litellm/types/videos/utils.py).
+    """
+    return asked == answered or ((own := _litellm(asked)) is not None and own == _litellm(answered))
 
 
 def says_gone(said: Any, job_id: str) -> bool:
@@ -141,6 +138,15 @@ def _text(value: Any) -> str:
 
 def _data_url(path: str, kind: str) -> str:
     return f"data:{kind};base64,{base64.b64encode(Path(path).read_bytes()).decode()}"
+
+
+def _litellm(job_id: str) -> tuple[str, ...] | None:
+    """Returns provider and the provider's own id of a job of LiteLLM; None for another."""
+    try:
+        plain = base64.b64decode(job_id.removeprefix("video_"), validate=True).decode()
+    except ValueError:
+        return None
+    return found.groups() if (found := _LITELLM.fullmatch(plain)) else None
 
 
 def _measure(value: Any, largest: float) -> float | None:

@@ -12,7 +12,7 @@ from jova_baselines.external.inputs import model_input
 from jova_baselines.served.client import Stated, VideoServer
 from jova_baselines.served.generator import ServedModel
 from jova_baselines.served.options import ServedOptions, options_of
-from jova_baselines.served.protocol import is_refusal, read_job, says_gone
+from jova_baselines.served.protocol import is_same_job, read_job, says_gone
 from jova_bench.errors import BenchError
 from jova_bench.models.registry import create_model
 from support.asked import prompt, suite_of
@@ -75,23 +75,6 @@ def test_a_prompt_with_a_part_that_is_refused_is_not_sent(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("said", "refused"),
-    [
-        ({"error": {"code": "moderation_blocked", "message": "no"}}, True),
-        ({"error": {"type": "content_policy_violation", "message": "no"}}, True),
-        ({"code": "DataInspection.sensitive", "message": "no"}, True),
-        ({"detail": "blocked by our content policy"}, True),
-        ({"error": "the prompt was rejected by moderation"}, True),
-        ({"error": {"code": 500, "message": "cannot load the safety checker"}}, False),
-        ({"error": {"code": "invalid_size", "message": "expected multiples of 32"}}, False),
-        (None, False),
-    ],
-)
-def test_a_refusal_is_told_from_a_fault(said, refused):
-    assert is_refusal(said) == refused
-
-
-@pytest.mark.parametrize(
     ("said", "gone"),
     [
         ({"detail": "Video not found"}, True),
@@ -115,6 +98,19 @@ def test_a_job_that_is_gone_is_told_from_a_path_that_is_not_there(said, gone):
     assert says_gone(said, "v-7") == gone
 
 
+def of_litellm(provider, model, job):
+    plain = f"litellm:custom_llm_provider:{provider};model_id:{model};video_id:{job}"
+    return f"video_{base64.b64encode(plain.encode()).decode()}"
+
+
+def test_ids_of_one_job_are_told_from_those_of_two():
+    assert is_same_job("job-0", "job-0")
+    assert is_same_job(of_litellm("gemini", "veo-3", "a/b;c"), of_litellm("gemini", "", "a/b;c"))
+    assert not is_same_job(of_litellm("gemini", "veo-3", "a"), of_litellm("gemini", "", "b"))
+    assert not is_same_job(of_litellm("gemini", "veo-3", "a"), of_litellm("runwayml", "", "a"))
+    assert not any(is_same_job("job-0", other) for other in ("job-7", "JOB-0", "video_job-0", "é"))
+
+
 @pytest.mark.parametrize("answer", [None, [], {"status": "queued"}, {"id": "a"}, {"id": "", "status": "queued"}])
 def test_what_is_no_job_is_none(answer):
     assert read_job(answer) is None
@@ -124,8 +120,8 @@ def test_what_is_no_job_is_none(answer):
     ("status", "words"),
     [
         ("done", "completed complete succeeded success done finished COMPLETED"),
-        ("failed", "failed failure error cancelled canceled expired timeout timed_out Timed-Out rejected aborted"),
-        ("refused", "blocked refused declined Content-Filtered"),
+        ("failed", "failed failure fail error cancelled canceled expired timeout timed_out Timed-Out rejected aborted"),
+        ("refused", "blocked refused declined Content-Filtered NSFW safety_filtered blocked_by_policy moderated"),
         ("waiting", "queued in_progress processing running pending anything"),
     ],
 )

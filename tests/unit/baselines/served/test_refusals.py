@@ -1,0 +1,105 @@
+"""Refusals of prompts, as providers state them, and faults that speak of the same."""
+
+import pytest
+
+from jova_baselines.served.protocol import read_job
+from jova_baselines.served.refusals import is_code, is_refusal
+
+CODES = """
+    moderation_blocked content_policy_violation content_filter ResponsibleAIPolicyViolation
+    SAFETY PROHIBITED_CONTENT BLOCKLIST SPII IMAGE_SAFETY IMAGE_PROHIBITED_CONTENT RECITATION
+    DataInspectionFailed data_inspection_failed DataInspection.sensitive IPInfringementSuspect
+    InputTextSensitiveContentDetected InputImageSensitiveContentDetected.PrivacyInformation
+    OutputVideoSensitiveContentDetected OutputVideoSensitiveContentDetected.PolicyViolation
+    InputTextRiskDetection OutputImageRiskDetection SensitiveContentDetected
+    AuditSubmitIllegal CreationPolicyViolation SAFETY.INPUT.TEXT SAFETY.OUTPUT.VIDEO
+    Request-Moderated content_moderated content_filtered nsfw NSFW_CONTENT_DETECTED policy_violation prompt_blocked
+"""
+FAULTS = """
+    case_sensitive_name image_safety_tolerance_out_of_range sensitive_field_missing insensitive invalid_safety_setting
+    safety_checker_oom content_filter_error content_filter_unavailable ContentSecurityDetectionError moderation_timeout
+    moderation_failed InvalidParameter.DataInspection internal_error INTERNAL.BAD_OUTPUT rate_limit_exceeded 500
+    network_policy_violation invalid_request_error invalid_size request_blocked blocked server_error
+"""
+
+
+@pytest.mark.parametrize("code", CODES.split())
+def test_codes_of_refusals_are_known(code):
+    assert is_code(code)
+    assert is_refusal({"error": {"code": code, "message": "no"}})
+    assert is_refusal({"error": {"type": code, "code": 400, "message": "no"}})
+    assert read_job({"id": "a", "status": "failed", "error": {"code": code, "message": None}}).status == "refused"
+
+
+@pytest.mark.parametrize("code", FAULTS.split())
+def test_codes_that_only_sound_like_it_are_faults(code):
+    said = {"error": {"code": code, "type": code, "message": "CUDA out of memory"}}
+    assert not is_refusal(said)
+    assert read_job({"id": "a", "status": "failed", **said}).status == "failed"
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "Your request was rejected as a result of our safety system.",
+        "Your request was blocked by our moderation system.",
+        "This content may violate our guardrails concerning similarity to third-party content.",
+        "The response was filtered due to the prompt triggering Azure OpenAI's content management policy.",
+        "Input data may contain inappropriate content.",
+        "The request failed because the output video may contain sensitive information. Request id: 02",
+        "The request failed because the input image may contain real person.",
+        "The input or output was flagged as sensitive. Please try again with different inputs. (E005)",
+        "Your input image may contain content that is not allowed by our safety system",
+        "The request was rejected because it was considered high risk",
+        "The prompt contains words that violate Google's Responsible AI practices.",
+        "The content was flagged by a content checker.",
+        "Content blocked by safety filters.",
+        "Content policy violation",
+        "NSFW content detected in outputs",
+        "prompt flagged as NSFW",
+        "The prompt was blocked",
+        "blocked by our content policy",
+        "the prompt was rejected by moderation",
+        "PROHIBITED_CONTENT",
+    ],
+)
+def test_messages_that_decline_a_prompt_are_refusals(message):
+    assert is_refusal({"error": {"code": "generation_failed", "message": message}})
+    assert is_refusal({"detail": message})
+    assert is_refusal({"error": message})
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "The moderation service is unavailable, try later",
+        "moderation backend timed out",
+        "moderation queue is full",
+        "the request was rejected because of a timeout of moderation",
+        "Rejected by the content filter: it is unavailable",
+        "cannot load the safety checker",
+        "unknown parameter 'safety_checker'",
+        "content_policy field missing",
+        "insufficient credits; see content policy",
+        "blocked by our firewall",
+        "Your prompt was rejected: expected at most 800 characters",
+        "the name was rejected as case-sensitive",
+        "requests violate the rate limit of our usage policy",
+        "expected multiples of 32",
+        "CUDA out of memory",
+        "",
+    ],
+)
+def test_messages_that_speak_of_a_filter_alone_are_faults(message):
+    assert not is_refusal({"error": {"code": 500, "message": message}})
+    assert not is_refusal({"detail": message})
+    assert not is_refusal(message)
+
+
+def test_refusals_are_found_in_lists_and_within_errors():
+    flagged = {"loc": ["body", "prompt"], "msg": "no", "type": "content_policy_violation", "input": "x"}
+    assert is_refusal([flagged])
+    assert is_refusal({"detail": [{"type": "missing", "msg": "Field required"}, flagged]})
+    assert is_refusal({"error": {"code": "BadRequest", "innererror": {"code": "ResponsibleAIPolicyViolation"}}})
+    assert not is_refusal({"detail": [{"type": "missing", "msg": "content_policy field missing"}]})
+    assert not any(map(is_refusal, (None, {}, [], 4, {"error": None}, {"prompt": "nsfw", "code": {"a": "nsfw"}})))
