@@ -115,12 +115,7 @@ def clips_by_id(folder: Path) -> ClipsById:
         name = path.relative_to(top).with_suffix("")
         clip_id = safe_id(".".join(name.parts))
         if clip_id in found:
-            first, second = (str(one.relative_to(top)) for one in (found[clip_id], path))
-            how = ", the same letters in two Unicode forms" if found[clip_id].stem != path.stem else ""
-            raise BenchError(
-                f"expected one file for each stem in {str(folder)!r}, got {first!r} and {second!r}{how}; "
-                "move one to another folder"
-            )
+            raise _same_id(folder, found[clip_id].relative_to(top), path.relative_to(top), clip_id)
         found[clip_id] = path
         if folder is not top:
             stem = safe_id(path.stem)
@@ -128,6 +123,19 @@ def clips_by_id(folder: Path) -> ClipsById:
             found.stems[stem] = path
     found.stems = {stem: path for stem, path in found.stems.items() if often[stem] == 1}
     return found
+
+
+def _same_id(folder: Path, first: Path, second: Path, clip_id: str) -> BenchError:
+    """Returns the error of two files of one id, with what their names have in common."""
+    one, other = (path.with_suffix("").parts for path in (first, second))
+    if one == other:
+        how = "only their suffixes differ; move one to another folder"
+    elif [unicodedata.normalize("NFC", part) for part in one] == [unicodedata.normalize("NFC", part) for part in other]:
+        how = "the same letters in two Unicode forms; rename one"
+    else:
+        how = "an id has dots between folders, too; rename one"
+    got = f"got {str(first)!r} and {str(second)!r}, both {clip_id!r}"
+    return BenchError(f"expected one file of each id in {str(folder)!r}, {got}: {how}")
 
 
 def answer(clips: ClipsById, prompt_id: str) -> Path | None:

@@ -152,7 +152,9 @@ def load_suite(name_or_path: str | os.PathLike[str]) -> Suite:
     if (public := public_suites().get(given)) is not None:
         if not public.here:
             raise BenchError(f"the suite {given!r} is public ({public.licence}) and not here: {pull_command(given)}")
-        return replace(load_suite(public.folder), origin=public.origin)
+        suite, again = load_suite(public.folder), f"{pull_command(given)}` imports it again"
+        _check_unchanged(suite, public.imported, f"move {public.folder} away, and `{again}")
+        return replace(suite, origin=public.origin)
     path = prompt_file(Path(given))
     if path.suffix != ".jsonl" and not path.is_file():
         hint = suggest(given, (*registry.names(), *public_suites()), listing("suites"))
@@ -167,16 +169,25 @@ def load_suite(name_or_path: str | os.PathLike[str]) -> Suite:
 def _of_hub(pulled: hub.Pulled) -> Suite:
     """Returns a suite of the Hub: under its repository's name where it has no `suite.toml`."""
     suite = load_suite(pulled.folder)
-    texts = {name: file_digest(pulled.folder / name) for name in (PROMPTS, INFO) if (pulled.folder / name).is_file()}
-    here, stated = {**suite.files, **texts}, pulled.origin.files
-    if changed := [name for name in (INFO, *here) if stated.get(name) != here.get(name)]:
-        raise BenchError(
-            f"{pulled.folder}: {changed[0]} is another than was downloaded; delete the folder "
-            f"and {pulled.folder}.json, and the same command downloads it again"
-        )
+    again = f"delete the folder and {pulled.folder}.json, and the same command downloads it again"
+    _check_unchanged(suite, pulled.origin.files, again)
     named = suite if suite.profile else replace(suite, name=safe_id(pulled.origin.repository.partition("/")[2]))
     _check_modest(named, pulled.address)
     return replace(named, origin=pulled.address, licence=suite.licence or pulled.origin.licence)
+
+
+def _check_unchanged(suite: Suite, stated: Mapping[str, str], again: str) -> None:
+    """Raises BenchError if a file of a suite is another than was downloaded, as its origin would be said of it.
+
+    Args:
+        suite: as it is here.
+        stated: sha256 (hex) of its files, by path.
+        again: says how to have it again.
+    """
+    texts = {name: file_digest(suite.root / name) for name in (PROMPTS, INFO) if (suite.root / name).is_file()}
+    here = {**suite.files, **texts}
+    if changed := [name for name in (INFO, *here) if stated.get(name) != here.get(name)]:
+        raise BenchError(f"{suite.root}: {changed[0]} is another than was downloaded; {again}")
 
 
 def _check_modest(suite: Suite, address: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from urllib.parse import quote
 
 from pydantic import Field
@@ -14,15 +15,22 @@ from jova_bench.assets.hub import COMMIT, fetch_address, pulling
 from jova_bench.assets.records import Sha256
 from jova_bench.assets.table import folder as assets_folder
 from jova_bench.assets.transfer import Meter
+from jova_bench.digests import file_digest
 from jova_bench.errors import BenchError
-from jova_bench.files.reading import as_record, read_toml
+from jova_bench.files.reading import as_record, read_json, read_toml
+from jova_bench.files.writing import write_file
 from jova_bench.records import Record
 from jova_bench.suites.importers import FORMATS, read_source
+from jova_bench.suites.importers.collect import Imported as Found
 from jova_bench.suites.importers.placing import place
 from jova_bench.suites.prompt_file import PROMPTS
 
 TABLE = Path(__file__).with_name("public.toml")
 ADDRESS = "https://raw.githubusercontent.com/{repository}/{commit}/{name}"
+
+
+ORIGIN = "origin.json"
+"""File of the digests of a suite's files as they were imported, beside its prompts."""
 
 
 class File(Record):
@@ -31,6 +39,13 @@ class File(Record):
     sha256: Sha256
     size: int
     """Bytes."""
+
+
+class Imported(Record):
+    """What was imported."""
+
+    files: Mapping[str, Sha256]
+    """sha256 (hex) by path in the suite's folder."""
 
 
 class PublicSuite(Record):
@@ -66,6 +81,12 @@ class PublicSuite(Record):
     def here(self) -> bool:
         """Whether it has been pulled."""
         return (self.folder / PROMPTS).is_file()
+
+    @property
+    def imported(self) -> Mapping[str, str]:
+        """The digests of its files as they were imported; empty where no pull wrote them."""
+        path = self.folder / ORIGIN
+        return as_record(Imported, read_json(path), str(path)).files if path.is_file() else {}
 
 
 @cache
@@ -103,5 +124,18 @@ def pull_public(suite: PublicSuite, meter: Meter) -> Path:
             found = read_source(suite.format, files / suite.source)
             if found.faults:
                 raise BenchError(f"{suite.name}: {found.faults[0]}")
-            place(found, suite.folder, suite.format, suite.licence, FORMATS[suite.format].slices)
+            _place(found, suite)
     return suite.folder
+
+
+def _place(found: Found, suite: PublicSuite) -> None:
+    """Writes a suite with the digests of its files; its folder appears complete or not at all. Raises BenchError."""
+    if suite.folder.is_dir() and any(suite.folder.iterdir()):
+        raise BenchError(f"expected {PROMPTS} or nothing in {suite.folder}, got other files there; move it away")
+    with TemporaryDirectory(prefix=".importing-", dir=suite.folder.parent) as beside:
+        folder = Path(beside) / suite.name
+        place(found, folder, suite.format, suite.licence, FORMATS[suite.format].slices)
+        files = sorted(path for path in folder.rglob("*") if path.is_file())
+        record = Imported(files={path.relative_to(folder).as_posix(): file_digest(path) for path in files})
+        write_file(folder / ORIGIN, record.model_dump_json(indent=1) + "\n")
+        folder.replace(suite.folder)

@@ -68,7 +68,8 @@ def test_a_clip_never_answers_two_prompts(clips, tmp_path):
 
 def test_two_clips_of_one_path_with_dots_are_an_error(clips):
     write_noise(clips / "news.b.wav")
-    with pytest.raises(BenchError, match=r"got 'news\.b\.wav' and 'news/b\.wav'"):
+    got = r"got 'news\.b\.wav' and 'news/b\.wav', both 'news\.b': an id has dots between folders, too; rename one"
+    with pytest.raises(BenchError, match=got):
         clips_by_id(clips / "**")
 
 

@@ -45,6 +45,32 @@ def test_a_public_set_is_pulled_once_and_runs_by_its_name(bells, hub, capsys, tm
     assert hub.asked == []
 
 
+def test_a_set_that_was_changed_here_is_not_taken_for_its_commit(bells, hub, capsys):
+    """Nor one that no pull wrote; moved away, it is imported again without the network."""
+    call(capsys, "suites", "pull", "bells")
+    folder = load_suite("bells").root
+    assert sorted(path.name for path in folder.parent.iterdir()) == ["bells", "bells.source"]
+    for name in ("prompts.jsonl", "suite.toml", "origin.json"):
+        kept = (folder / name).read_bytes()
+        (folder / name).write_bytes(kept.replace(b"rains", b"snows").replace(b"MIT", b"GPL"))
+        if name == "origin.json":
+            (folder / name).unlink()
+        changed = "prompts.jsonl" if name == "prompts.jsonl" else "suite.toml"
+        why = rf"{changed} is another than was downloaded; move {folder} away, and `jova-bench suites pull bells` imp"
+        with pytest.raises(BenchError, match=why):
+            load_suite("bells")
+        code, out, err = call(capsys, "suites", "pull", "bells")
+        assert (code, out) == (2, "")
+        assert "is another than was downloaded" in err
+        (folder / name).write_bytes(kept)
+    (folder / "prompts.jsonl").unlink()
+    assert call(capsys, "suites", "pull", "bells")[2].endswith("got other files there; move it away\n")
+    folder.rename(folder.with_name("mine"))
+    hub.asked.clear()
+    assert call(capsys, "suites", "pull", "bells")[0] == 0
+    assert (load_suite("bells").origin, hub.asked) == (f"github:lab/bells@{COMMIT}", [])
+
+
 def test_a_file_that_is_another_is_refused_and_there_is_no_suite(bells, hub, capsys):
     hub.raw[f"/lab/bells/{COMMIT}/in/sounds.json"] = ROWS[::-1]
     code, out, err = call(capsys, "suites", "pull", "bells", "bell")
