@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import httpx2
 
-from jova_baselines.served.protocol import SUFFIXES, JobState, read_job
+from jova_baselines.served.protocol import SUFFIXES, JobState, is_same_job, read_job
 from jova_bench.errors import BenchError
 from jova_bench.files.reading import parse_json, unique_keys
 from jova_bench.web.http import kind_of
@@ -112,8 +112,16 @@ class VideoServer(ModelServer):
         return self._job(self.send(call, self.parsed)), called[-1]
 
     def retrieve(self, job_id: str) -> JobState:
-        """Returns the state of a job. Raises NoAnswer, with status 404 where the server does not know it."""
-        return self._job(self.send(Call(self._path(job_id), repeatable=True), self.parsed))
+        """Returns the state of a job.
+
+        Raises:
+            NoAnswer: there is none, with status 404 where the server does not know the job, or it is of another job.
+        """
+        found = self._job(self.send(Call(self._path(job_id), repeatable=True), self.parsed))
+        if not is_same_job(job_id, found.id):
+            what = f"expected an answer about the job {self.shown(job_id)}, got one about {self.shown(found.id)}"
+            raise NoAnswer(f"{self.by}: {what}")
+        return found
 
     def download(self, job_id: str, folder: Path, within_s: float) -> Path:
         """Writes the clip of a finished job into a folder, byte for byte; returns its path.

@@ -85,6 +85,18 @@ class Jobs:
         write_file(path, job.model_dump_json(indent=2) + "\n")
         return job
 
+    def other(self, job: Job) -> Path | None:
+        """Returns the file of another job of the run, of any model, with this one's id on its server; None without."""
+        own = self._path(job.prompt_id, job.seed)
+        for path in self.folder.parent.glob("*/*.json"):
+            try:
+                found = None if path == own else read_json(path)
+            except BenchError:  # A damaged one is said where it is asked for.
+                continue
+            if isinstance(found, dict) and (found.get("server"), found.get("id")) == (job.server, job.id):
+                return path
+        return None
+
     def has(self, prompt_id: str, seed: int) -> bool:
         """Returns whether a server gave a job of this prompt and seed an id. Raises BenchError for a damaged file."""
         job = self._read(Job, self._path(prompt_id, seed))

@@ -18,6 +18,7 @@ from jova_baselines.served.protocol import JobState, says_gone
 from jova_baselines.served.refusals import is_refusal
 from jova_bench.errors import BenchError, Refused, Unavailable
 from jova_bench.media.files import read
+from jova_bench.web.keys import is_in
 from jova_bench.web.server import NoAnswer
 
 AGAIN = "run the same command again"
@@ -65,17 +66,19 @@ class Orders:
             Refused: the server declines the prompt.
             Unavailable: the server is known to make clips by another model.
         """
-        job, began = None if self.jobs is None else self.jobs.find(wanted), None
+        job, state, began = None if self.jobs is None else self.jobs.find(wanted), None, None
         if job is None or job.id is None:
             self._check_no_alias()
             self._check_same()
-            job, began = self._created(wanted, job, request)
-        state = self._waited(job)
+            job, state, began = self._created(wanted, job, request)
+        self._check_alone(job)
+        if state is None or state.status != "refused":  # Of such a job a server may keep nothing.
+            state = self._waited(job)
         took = None if began is None else time.monotonic() - began
         self._check_clip(job, state)
         return Made(self._downloaded(job, folder), state, took if state.seconds is None else state.seconds)
 
-    def _created(self, wanted: Job, begun: Job | None, request: Request) -> tuple[Job, float | None]:
+    def _created(self, wanted: Job, begun: Job | None, request: Request) -> tuple[Job, JobState, float | None]:
         """Creates a job on the server, and keeps its id before anything else happens.
 
         Args:
@@ -84,7 +87,7 @@ class Orders:
             request: writes the body.
 
         Returns:
-            The job, and when the call began that was accepted; None for what was begun before.
+            The job, its state, and when the call began that was accepted; None for what was begun before.
         """
         job = begun or wanted
         content, kind = request(job)
@@ -95,9 +98,12 @@ class Orders:
             if error.status in DECLINES and is_refusal(error.said):
                 raise Refused(f"by {self.route}{self.server.message(error.said)}") from error
             raise self._not_created(job, error, again=begun is not None) from error
+        if is_in(state.id, self.server.key_variable):
+            what = f"expected an id of the job, got one with the key of {self.server.key_variable} in it"
+            raise BenchError(f"{self.server.by}: {what}; {PAID}; {AGAIN} to ask with the same Idempotency-Key")
         job = self._keep(job.model_copy(update={"id": state.id}))
         self._check_model(state)
-        return job, None if begun else called
+        return job, state, None if begun else called
 
     def _not_created(self, job: Job, error: NoAnswer, again: bool) -> BenchError:
         """Returns the error of a creation; a key stays, by which a server finds a job that this or another call made.
@@ -115,6 +121,16 @@ class Orders:
         elif error.status not in NOT_LOOKED_AT:
             return BenchError(f"{error}; {PAID}; {AGAIN} to ask with the same Idempotency-Key")
         return error
+
+    def _check_alone(self, job: Job) -> None:
+        """Checks that no other job of the run has the id of this one.
+
+        Raises:
+            BenchError: one has, so that the clip may be what the other was asked for. Both jobs stay.
+        """
+        if self.jobs is not None and (other := self.jobs.other(job)) is not None:
+            what = f"expected an id that no other job has, got {self.server.shown(job.id)}, which is in {other}, too"
+            raise BenchError(f"{self.server.by}: {what}; look whose the server has, and {self._another(job)}")
 
     def _waited(self, job: Job) -> JobState:
         """Asks for the state of a job until it has ended."""

@@ -8,6 +8,9 @@ import re
 
 from jova_bench.errors import BenchError
 
+SHORTEST = 8
+"""Signs of a key that is a secret; servers that want none are given `none`, `x` or the like."""
+
 
 def key_in(variable: str) -> str:
     """Returns the key in an environment variable; empty without one. Raises BenchError for one that cannot be sent."""
@@ -15,6 +18,11 @@ def key_in(variable: str) -> str:
     if not re.fullmatch(r"[\x21-\x7e]*", key):  # The library's error would show it.
         raise BenchError(f"expected a key of letters, digits and signs of ASCII in {variable}")
     return key
+
+
+def is_in(text: str, variable: str) -> bool:
+    """Returns whether the key of a variable stands in a text; what is shorter than 8 signs is no secret."""
+    return len(os.environ.get(variable, "").strip()) >= SHORTEST and blotted(text, variable) != text
 
 
 def blotted(text: str, variable: str) -> str:
