@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
+
 from jova_baselines.served.client import VideoServer
 from jova_baselines.served.generator import ServedModel
-from jova_baselines.served.options import options_of, read_table
+from jova_baselines.served.options import KEY_VARIABLE, TABLE_VARIABLE, options_of, read_table
 from jova_baselines.unaddressed import Unaddressed
 from jova_bench.errors import BenchError
 from jova_bench.formatting.messages import shown
@@ -22,7 +24,7 @@ def v1_videos(device: str, address: str | None = None) -> Generator:
         address: `URL#MODEL`, the URL up to `/v1`.
 
     Raises:
-        BenchError: the address or the user's table does not fit, or the server does not answer.
+        BenchError: the address or the user's table does not fit, a key is not there, or the server does not answer.
     """
     if address is None:
         return Unaddressed(NAME, _lacks)
@@ -30,6 +32,11 @@ def v1_videos(device: str, address: str | None = None) -> Generator:
     if not url or not model:
         raise BenchError(f"expected {NAME}:URL#MODEL, such as {EXAMPLE}, got {shown(f'{NAME}:{address}')}")
     options = options_of(model)
+    if options.key_variable != KEY_VARIABLE and not os.environ.get(options.key_variable, "").strip():
+        # Not shown: it may be the key, written there by mistake.
+        what = f"expected a key in the environment variable that `key_variable` of {shown(model)} names"
+        mend = f"export it, and name it, not the key, in the file of {TABLE_VARIABLE}"
+        raise BenchError(f"{what}, got none of that name; {mend}")
     server = VideoServer(url.rstrip("/").removesuffix("/v1"), model, options.key_variable)
     return ServedModel(server, options, server.stated())
 

@@ -13,9 +13,9 @@ import httpx2
 
 from jova_baselines.served.protocol import SUFFIXES, JobState, is_same_job, read_job
 from jova_bench.errors import BenchError
-from jova_bench.files.reading import parse_json, unique_keys
+from jova_bench.files.reading import unique_keys
 from jova_bench.web.http import kind_of
-from jova_bench.web.server import LARGEST_BYTES, Call, ModelServer, NoAnswer, content_of, is_broken
+from jova_bench.web.server import Call, ModelServer, NoAnswer, is_broken
 
 VERSION_AT = ("/version", "/server_info", "/get_server_info")
 """Where vLLM and vLLM-Omni state their version, and where SGLang does."""
@@ -26,7 +26,7 @@ NOT_LOOKED_AT = (*_DENIED, 407, 429)
 """Statuses by which a server, or a gateway in front of it, says that it has done nothing with a request so far."""
 NO_JOB = (400, 402, 404, 405, 406, 410, 411, 413, 414, 415, 422, 431, 451)
 """Statuses by which a server says of a request, not of its state or of a key, that it takes none such."""
-DECLINES = (400, 403, 406, 422, 451)
+DECLINES = (200, 400, 403, 406, 422, 451)
 """Statuses that may be an answer of the model; any other is of a server that is busy or broken, or wants a key."""
 UNKNOWN = (404, 410)
 """Statuses by which a server says that it has none such."""
@@ -55,6 +55,9 @@ class Stated:
 
 class VideoServer(ModelServer):
     """A server of videos, whose address is given up to `/v1`, and the model that it is asked for."""
+
+    largest_bytes = 1 << 26
+    """Gateways repeat the request in their answers, with its files."""
 
     def stated(self) -> Stated:
         """Asks the server what it states of itself.
@@ -109,7 +112,7 @@ class VideoServer(ModelServer):
         called: list[float] = []
         headers = {"Content-Type": kind, "Idempotency-Key": key}
         call = Call("/v1/videos", content, headers, once=True, begun=lambda: called.append(time.monotonic()))
-        return self._job(self.send(call, self.parsed)), called[-1]
+        return self._answer(call), called[-1]
 
     def retrieve(self, job_id: str) -> JobState:
         """Returns the state of a job.
@@ -117,7 +120,7 @@ class VideoServer(ModelServer):
         Raises:
             NoAnswer: there is none, with status 404 where the server does not know the job, or it is of another job.
         """
-        found = self._job(self.send(Call(self._path(job_id), repeatable=True), self.parsed))
+        found = self._answer(Call(self._path(job_id), repeatable=True))
         if not is_same_job(job_id, found.id):
             what = f"expected an answer about the job {self.shown(job_id)}, got one about {self.shown(found.id)}"
             raise NoAnswer(f"{self.by}: {what}")
@@ -150,17 +153,10 @@ class VideoServer(ModelServer):
 
         return self.send(Call(f"{self._path(job_id)}/content", repeatable=True), read)
 
-    def parsed(self, response: httpx2.Response) -> Any:
-        """Reads a response as JSON values, None in place of numbers without end. Raises NoAnswer for anything else."""
-        content = content_of(response, LARGEST_BYTES).decode(errors="replace")
-        try:
-            return parse_json(content, self.by, finite)
-        except BenchError as error:
-            raise NoAnswer(self.blotted(str(error))) from error
-
-    def _job(self, answer: Any) -> JobState:
+    def _answer(self, call: Call) -> JobState:
+        answer = self.send(call, self._finite)
         if (found := read_job(answer)) is None:
-            raise NoAnswer(f"{self.by}: expected a job with id and status, got {self.shown(answer)}")
+            raise NoAnswer(f"{self.by}: expected a job with id and status, got {self.shown(answer)}", 200, answer)
         return found
 
     @staticmethod
@@ -190,9 +186,12 @@ class VideoServer(ModelServer):
                 raise
             return None
 
+    def _finite(self, response: httpx2.Response) -> Any:
+        return self.parsed(response, finite)
+
     def _values(self, response: httpx2.Response) -> Any:
         """Reads a response as JSON values; None for anything else, such as a web page for people."""
         try:
-            return self.parsed(response)
+            return self._finite(response)
         except NoAnswer:
             return None

@@ -18,6 +18,7 @@ from jova_baselines.served.orders import Orders
 from jova_baselines.served.protocol import body
 from jova_bench.digests import file_digest, short_digest
 from jova_bench.errors import BenchError, Refused, Unavailable
+from jova_bench.files.writing import check_writable
 from jova_bench.ids import safe_id
 from jova_bench.models.base import Generated, Plan, Setting
 from jova_bench.prompts import Prompt
@@ -75,7 +76,8 @@ class ServedModel:
         return None
 
     def keep_in(self, folder: Path) -> None:
-        """Keeps jobs in a folder, under the model's name."""
+        """Keeps jobs in a folder, under the model's name. Raises BenchError where nothing can be written."""
+        check_writable(folder / self.name)
         self.jobs = Jobs(folder / self.name)
 
     def asked_for(self, prompt_id: str, seed: int) -> bool:

@@ -78,7 +78,7 @@ class ServedOptions(Record):
     """Currency of the price."""
     at_once: int = Field(default=4, ge=1, le=64)
     """Number of clips asked for at the same time."""
-    poll_s: float = Field(default=2.0, ge=0)
+    poll_s: float = Field(default=2.0, ge=0, le=86_400)
     """Seconds between two questions whether a clip is ready."""
     timeout_s: float = Field(default=3600.0, gt=0)
     """Seconds that one command waits for a clip."""

@@ -74,10 +74,13 @@ def generate(planned: PlannedModel, todo: set[PromptSeed], suite: Suite, store: 
         for (prompt_id, seed), why in sorted(why_not.items()):
             samples.keep(Attempt(failed(SampleKey(name, prompt_id, seed), why)))
             advance()
+        batches = _batches(planned, todo, suite)
+        for batch in batches:
+            samples.forget_answered(batch)
         lost = None if edits_files(planned.generator) else False
         begun = None if edits_files(planned.generator) else samples.begin
         worker = ClipWorker(planned.build, suite)
-        for batch, answer in planned.executor.map(_batches(planned, todo, suite), worker, begun=begun):
+        for batch, answer in planned.executor.map(batches, worker, begun=begun):
             if isinstance(answer, TaskFailed):
                 answer = [
                     Attempt(failed(SampleKey(name, prompt_id, batch.seed), answer.reason, lost))
@@ -115,8 +118,15 @@ class _ModelSamples:
         # What still cannot be asked adds nothing to the records.
         if sample != before:
             self.store.add_sample(sample)
-        if sample.answered and sample.status != "ok":
+        if _is_settled(sample):
             forget(self.generator, sample.prompt_id, sample.seed)  # Not before it is on disk.
+
+    def forget_answered(self, batch: Batch) -> None:
+        """Has the model forget answers without a clip that are on disk: a process may have ended before it did."""
+        for prompt_id in batch.wanted:
+            before = self.latest.get(SampleKey(self.model, prompt_id, batch.seed))
+            if before is not None and _is_settled(before):
+                forget(self.generator, prompt_id, batch.seed)
 
     def begin(self, batch: Batch) -> None:
         """Writes down that a batch is under way: should this process end before it does, it was an attempt."""
@@ -134,11 +144,16 @@ class _ModelSamples:
     def _stands(self, before: Sample) -> bool:
         """Returns whether an answer without a clip stands until its model, of the same plan, can be asked again."""
         plan = self.plans.get(before.prompt_id, before.plan_digest)
-        return before.status != "ok" and bool(before.answered) and before.plan_digest in (None, plan)
+        return _is_settled(before) and before.plan_digest in (None, plan)
 
     @cached_property
     def _scores(self) -> list[Score]:
         return [row for row in self.store.scores() if row.model == self.model and row.status != "failed"]
+
+
+def _is_settled(sample: Sample) -> bool:
+    """Returns whether a model has answered, and without a clip."""
+    return sample.status != "ok" and bool(sample.answered)
 
 
 def _batches(planned: PlannedModel, todo: set[PromptSeed], suite: Suite) -> list[Batch]:

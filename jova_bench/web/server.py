@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from time import sleep
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import httpx2
 
 from jova_bench.errors import BenchError
-from jova_bench.files.reading import parse_json
+from jova_bench.files.reading import Pairs, parse_json
 from jova_bench.formatting.messages import shown
 from jova_bench.web.http import TIMEOUT_S, is_loopback, open_url
 from jova_bench.web.keys import blotted, key_in
@@ -26,8 +26,6 @@ from jova_bench.web.keys import blotted, key_in
 ATTEMPTS = 6
 FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 120.0
 """Seconds before the second attempt, doubled for each further one, and the longest that a server may ask for."""
-LARGEST_BYTES = 1 << 20
-"""Largest answer that is read, where the caller does not read it itself."""
 _TOO_MANY = 429
 """Status of a server that is busy and has done nothing."""
 _DENIED = (401, 403)
@@ -66,6 +64,8 @@ class Call:
 class ModelServer:
     """A server, and the model that it is asked for."""
 
+    largest_bytes: ClassVar[int] = 1 << 20
+    """Largest answer that is read, where the caller does not read it itself."""
     url: str
     """Beginning of the address."""
     model: str
@@ -141,11 +141,21 @@ class ModelServer:
             wait *= 2
         raise AssertionError
 
-    def parsed(self, response: httpx2.Response) -> Any:
-        """Reads a response as JSON values. Raises NoAnswer for anything else."""
-        content = content_of(response, LARGEST_BYTES).decode(errors="replace")
+    def parsed(self, response: httpx2.Response, pairs: Pairs | None = None) -> Any:
+        """Reads a response as JSON values.
+
+        Args:
+            response: to be read.
+            pairs: makes an object from its keys and values; None for `unique_keys`.
+
+        Raises:
+            NoAnswer: it is anything else, or longer than `largest_bytes`.
+        """
+        content = content_of(response, self.largest_bytes + 1)
+        if len(content) > self.largest_bytes:
+            raise NoAnswer(f"{self.by}: expected an answer of at most {self.largest_bytes} bytes, got more")
         try:
-            return parse_json(content, self.by)
+            return parse_json(content.decode(errors="replace"), self.by, pairs)
         except BenchError as error:
             raise NoAnswer(self.blotted(str(error))) from error
 
@@ -173,7 +183,7 @@ class ModelServer:
         """Returns what is wrong: the status, and the server's own words, but where it speaks of keys."""
         status = response.status_code
         try:
-            content = b"null" if status == _DENIED[0] else content_of(response, LARGEST_BYTES)
+            content = b"null" if status == _DENIED[0] else content_of(response, self.largest_bytes)
             found = parse_json(content.decode(errors="replace"), "answer")
         except (BenchError, OSError, httpx2.HTTPError):  # The status says enough.
             found = None
@@ -213,6 +223,6 @@ def _asked_to_wait(response: httpx2.Response) -> float:
         return float(value)
     try:
         until = parsedate_to_datetime(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):  # A year of many digits.
         return 0.0
     return max(0.0, (until - datetime.now(UTC)).total_seconds()) if until.tzinfo else 0.0

@@ -51,6 +51,20 @@ def test_a_date_to_wait_for_is_understood(waits):
     assert 50 < wait <= 60
 
 
+@pytest.mark.parametrize("year", ["99999999999", "99999", "0001"])
+def test_a_date_that_is_none_is_not_waited_for(waits, year):
+    busy = (429, {"Retry-After": f"Mon, 01 Jan {year} 00:00:00 +1400"}, b"")
+    with serving(in_turn(busy, said("fine"))) as at:
+        server(at).ask(BODY)
+    assert waits == [1]
+
+
+def test_an_answer_that_is_too_long_says_so(waits, monkeypatch):
+    monkeypatch.setattr(ChatServer, "largest_bytes", 10)
+    with serving(in_turn(said("fine"))) as at, pytest.raises(NoAnswer, match="of at most 10 bytes, got more"):
+        server(at).ask(BODY)
+
+
 def test_a_server_that_stays_busy_is_left_after_six_attempts(waits):
     used_up = (429, {}, b'{"error": {"message": "quota of today is used up"}}')
     with (

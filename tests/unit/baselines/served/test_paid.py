@@ -245,7 +245,7 @@ def test_a_status_that_is_no_answer_of_the_model_is_no_refusal(at, made, status)
     assert [one.status for one in made("a")] == ["ok"]
 
 
-@pytest.mark.parametrize("status", [400, 403, 422])
+@pytest.mark.parametrize("status", [200, 400, 403, 422])
 def test_a_prompt_that_is_declined_is_a_refusal_and_not_asked_for_again(at, made, status):
     at.once["create"] = [(status, {}, FILTER_BROKE)]
     for _ in range(2):

@@ -172,6 +172,7 @@ def test_an_address_that_does_not_fit_is_one_line(address, what):
         ('[models.m]\nprice = 1\ncurrency = "<b>"', "models.m.currency"),
         ('[models.m]\nsize = "720p"', "models.m.size"),
         ("[models.m.extra]\nseed = 4", "expected fields of `extra` that have no option of their own, got 'seed'"),
+        ("[models.m]\npoll_s = 1e300", "models.m.poll_s"),
         ("models", "expected TOML"),
     ],
 )

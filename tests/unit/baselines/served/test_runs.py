@@ -4,6 +4,7 @@ import pytest
 
 from jova_baselines.served import client
 from jova_baselines.served.client import VideoServer
+from jova_baselines.served.jobs import Jobs
 from jova_bench.errors import BenchError
 from jova_bench.models.registry import create_model
 from jova_bench.runs.request import Options
@@ -181,3 +182,49 @@ def test_a_server_of_another_model_is_refused(at):
     at.listed = [{"id": "org/other"}]
     with pytest.raises(BenchError, match=r"expected the model 'org/talker-2', got a server of 'org/other'; name"):
         create_model(at.model, "cpu")
+
+
+def test_a_refusal_whose_job_was_not_dropped_before_a_kill_is_no_second_draw(at, made, monkeypatch):
+    at.state = lambda number: {"status": "blocked"}
+    with monkeypatch.context() as killed:
+        killed.setattr(Jobs, "forget", lambda *of: None)
+        made("a")
+    at.state = lambda number: {"status": "blocked" if number == 0 else "completed"}
+    assert [(one.status, one.attempt, len(at.created)) for one in made("a", retry=True)] == [("ok", 2, 2)]
+
+
+def test_a_job_that_a_second_draw_made_is_waited_for_though_the_first_is_answered(at, made):
+    at.state = lambda number: {"status": "blocked"}
+    made("a")
+    at.state = lambda number: {"status": "queued"}
+    for _ in range(2):
+        made("a", retry=True, timeout_s=1e-9)
+    at.state = lambda number: {"status": "completed"}
+    assert [(one.status, len(at.created)) for one in made("a", retry=True)] == [("ok", 2)]
+
+
+def test_answers_that_repeat_the_request_with_its_files_are_read(at, made, monkeypatch):
+    repeated = {"input": "A" * (2 << 20)}
+    at.state = lambda number: {"status": "completed", **repeated}
+    with monkeypatch.context() as short:
+        short.setattr(VideoServer, "largest_bytes", 1 << 10)
+        (found,) = made("a")
+    assert found.reason.endswith("expected an answer of at most 1024 bytes, got more")
+    assert [(one.status, len(at.created)) for one in made("a")] == [("ok", 1)]
+    at.once["create"] = [(400, {}, {"detail": [{"type": "content_policy_violation", **repeated}]})]
+    assert [one.status for one in made("a", out="other")] == ["refused"]
+
+
+def test_a_key_in_place_of_the_name_of_its_variable_is_shown_nowhere(at, made, tmp_path):
+    with pytest.raises(BenchError, match=r"names, got none of that name; export it, and name it, not the key") as error:
+        made("a", key_variable="sk_live_51abcdef")
+    assert "sk_live" not in str(error.value)
+    assert (at.asked, (tmp_path / "run").exists()) == ([], False)
+
+
+def test_a_file_where_jobs_are_to_be_kept_ends_the_command_before_anything_is_asked_for(at, made, tmp_path):
+    (tmp_path / "run" / "jobs").mkdir(parents=True)
+    (tmp_path / "run" / "jobs" / NAME).touch()
+    with pytest.raises(BenchError, match=r"expected a folder that can be written, got .*: Not a directory"):
+        made("a")
+    assert at.asked.count("create") == 0
