@@ -5,7 +5,7 @@ import pytest
 import jova_bench as jb
 from jova_bench.errors import BenchError
 from support.asked import prompt, suite_of
-from support.video_server import DROP, KEY, NAME, Made, clip
+from support.video_server import DROP, NAME, Made, clip
 
 
 def test_a_job_whose_id_got_lost_is_asked_for_by_its_key_and_not_made_twice(at, made, tmp_path):
@@ -224,100 +224,3 @@ def test_a_server_that_stalls_is_left_and_waited_for_again(at, made):
     at.state = lambda number: {"status": "completed"}
     assert [one.status for one in made("a")] == ["ok"]
     assert len(at.created) == 1
-
-
-FILTER_BROKE = {"error": {"code": "content_filter", "message": "Your request was blocked by our moderation system."}}
-
-
-@pytest.mark.parametrize("reply", [Made((503, {}, FILTER_BROKE)), Made((500, {}, FILTER_BROKE))])
-def test_a_broken_server_that_speaks_of_its_filter_is_no_refusal_and_keeps_its_key(at, made, reply):
-    at.once["create"] = [reply]
-    (found,) = made("a")
-    assert (found.status, found.answered) == ("failed", False)
-    assert "; a job may have been made, and paid for; run the same command again" in found.reason
-    assert [(one.status, len(at.created), len(at.by_key)) for one in made("a")] == [("ok", 1, 1)]
-
-
-@pytest.mark.parametrize("status", [401, 402, 404, 407, 408, 409, 429])
-def test_a_status_that_is_no_answer_of_the_model_is_no_refusal(at, made, status):
-    at.once["create"] = [(status, {}, FILTER_BROKE)] * (6 if status == 429 else 1)
-    assert [(one.status, one.answered) for one in made("a")] == [("failed", False)]
-    assert [one.status for one in made("a")] == ["ok"]
-
-
-@pytest.mark.parametrize("status", [200, 400, 403, 422])
-def test_a_prompt_that_is_declined_is_a_refusal_and_not_asked_for_again(at, made, status):
-    at.once["create"] = [(status, {}, FILTER_BROKE)]
-    for _ in range(2):
-        assert [(one.status, one.answered, at.asked.count("create")) for one in made("a")] == [("refused", True, 1)]
-
-
-@pytest.mark.parametrize("error", [{"code": "safety_checker_oom"}, {"message": "moderation backend timed out"}])
-def test_a_job_that_failed_with_its_filter_is_no_refusal(at, made, error):
-    at.state = lambda number: {"status": "failed", "error": error}
-    assert [(one.status, one.answered) for one in made("a")] == [("failed", False)]
-
-
-def test_a_server_that_gives_two_jobs_one_id_makes_no_two_samples_of_one_clip(at, made, tmp_path):
-    at.once["create"] = [Made((200, {}, {"id": "job-0", "status": "queued"}))] * 2
-    jobs = tmp_path / "run" / "jobs" / NAME
-    for _ in range(2):
-        a, b = made()
-        assert (a.status, b.status, b.answered, at.asked.count("create")) == ("ok", "failed", False, 2)
-        assert f"expected an id that no other job has, got 'job-0', which is in {jobs / 'a.0.json'}, too" in b.reason
-        assert b.reason.endswith(f"remove {jobs / 'b.0.json'} to have, and to pay for, another one")
-    (jobs / "b.0.json").unlink()
-    assert [one.status for one in made()] == ["ok", "ok"]
-
-
-def test_a_job_whose_id_a_server_gives_again_has_not_the_clip_of_the_other(at, made, tmp_path):
-    """A server that counts from 0, and was started again while a job of it was waited for."""
-    at.state = lambda number: {"status": "queued"}
-    at.once["create"] = [(503, {}, {})]
-    made("ba", timeout_s=1e-9)
-    at.created.clear(), at.by_key.clear()
-    at.state = lambda number: {"status": "completed"}
-    for _ in range(2):
-        assert [(one.status, one.answered) for one in made("ba")] == [("failed", False)] * 2
-    assert len(at.created) == 1
-    (tmp_path / "run" / "jobs" / NAME / "a.0.json").unlink()
-    assert [(one.status, len(at.created)) for one in made("ba")] == [("ok", 2)] * 2
-
-
-def test_jobs_of_two_servers_may_have_one_id(at, made, tmp_path):
-    at.once["retrieve"] = [DROP] * 6
-    made("a")
-    kept = tmp_path / "run" / "jobs" / NAME / "a.0.json"
-    kept.with_name("b.0.json").write_text(kept.read_text().replace(at.url, "http://other:8091"))
-    kept.with_name("c.0.json").write_text("{")
-    assert [one.status for one in made("a")] == ["ok"]
-
-
-@pytest.mark.parametrize("status", ["failed", "completed", "blocked", "queued"])
-def test_an_answer_about_another_job_is_none(at, made, status):
-    at.once["retrieve"] = [(200, {}, {"id": "job-7", "status": status, "error": {"message": "oom"}})]
-    (found,) = made("a")
-    assert (found.status, found.answered) == ("failed", False)
-    assert found.reason.endswith("expected an answer about the job 'job-0', got one about 'job-7'")
-    assert [(one.status, len(at.created)) for one in made("a")] == [("ok", 1)]
-
-
-def test_an_id_with_the_key_in_it_is_not_kept(at, made, tmp_path):
-    at.once["create"] = [Made((200, {}, {"id": f"x-{KEY}", "status": "queued"}))]
-    (found,) = made("a")
-    assert "got one with the key of JOVA_BENCH_VIDEOS_KEY in it; a job may have been made, and" in found.reason
-    assert not [path for path in tmp_path.rglob("*") if path.is_file() and KEY.encode() in path.read_bytes()]
-    assert [(one.status, len(at.created), len(at.by_key)) for one in made("a")] == [("ok", 1, 1)]
-
-
-def test_a_word_in_place_of_a_key_may_stand_in_an_id(at, made, monkeypatch):
-    monkeypatch.setenv("JOVA_BENCH_VIDEOS_KEY", "job")
-    assert [one.status for one in made("a")] == ["ok"]
-
-
-def test_a_request_that_is_blocked_at_once_is_a_refusal_though_no_job_of_it_is_kept(at, made):
-    at.once["create"] = [(200, {}, {"id": "job-7", "status": "blocked"})]
-    for _ in range(2):
-        (found,) = made("a")
-        assert (found.status, found.reason) == ("refused", "by vllm 0.30.0: 'blocked'")
-        assert (at.asked.count("create"), at.asked.count("retrieve")) == (1, 0)
