@@ -122,7 +122,7 @@ class _ModelSamples:
             forget(self.generator, sample.prompt_id, sample.seed)  # Not before it is on disk.
 
     def forget_answered(self, batch: Batch) -> None:
-        """Has the model forget answers without a clip that are on disk: a process may have ended before it did."""
+        """Tells the model which answers without a clip are on disk: an earlier process may have ended before it did."""
         for prompt_id in batch.wanted:
             before = self.latest.get(SampleKey(self.model, prompt_id, batch.seed))
             if before is not None and _is_settled(before):
