@@ -130,7 +130,8 @@ class Orders:
         """
         if self.jobs is not None and (other := self.jobs.other(job)) is not None:
             what = f"expected an id that no other job has, got {self.server.shown(job.id)}, which is in {other}, too"
-            raise BenchError(f"{self.server.by}: {what}; look whose the server has, and {self._another(job)}")
+            look = f"look whose the server has: remove {other} if its clip is in the run, else {self._another(job)}"
+            raise BenchError(f"{self.server.by}: {what}; {look}")
 
     def _waited(self, job: Job) -> JobState:
         """Asks for the state of a job until it has ended."""

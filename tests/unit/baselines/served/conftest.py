@@ -34,11 +34,11 @@ def made(at, waits, tmp_path, monkeypatch):
     monkeypatch.setenv("JOVA_BENCH_VIDEOS_KEY", KEY)
     monkeypatch.setenv("JOVA_BENCH_SERVED", str(tmp_path / "served.toml"))
 
-    def samples(ids="ab", retry=False, out="run", **options):
+    def samples(ids="ab", retry=False, out="run", limit=None, **options):
         lines = [f"{name} = {json.dumps(value)}" for name, value in ({**ASKED, "poll_s": 0} | options).items()]
         (tmp_path / "served.toml").write_text("\n".join([f'[models."{MODEL}"]', *lines]))
         suite = suite_of(*(prompt(id=one) for one in ids))
-        given = Options(out=tmp_path / out, device="cpu", workers=0, scoring=False, retry_answered=retry)
+        given = Options(out=tmp_path / out, device="cpu", workers=0, scoring=False, retry_answered=retry, limit=limit)
         run([at.model], suite, given)
         return read_run(tmp_path / out).samples
 

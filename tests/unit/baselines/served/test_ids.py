@@ -17,6 +17,16 @@ def test_a_server_that_gives_two_jobs_one_id_makes_no_two_samples_of_one_clip(at
     assert [one.status for one in made()] == ["ok", "ok"]
 
 
+def test_the_job_of_a_clip_that_is_in_the_run_may_make_room_for_another_of_its_id(at, made, tmp_path):
+    made("ab", limit=1)
+    at.created.clear(), at.by_key.clear()
+    (_, b) = made("ab")
+    kept = tmp_path / "run" / "jobs" / NAME / "a.0.json"
+    assert f"remove {kept} if its clip is in the run, else remove " in b.reason
+    kept.unlink()
+    assert [(one.status, len(at.created)) for one in made("ab")] == [("ok", 1)] * 2
+
+
 def test_a_job_whose_id_a_server_gives_again_has_not_the_clip_of_the_other(at, made, tmp_path):
     """A server that counts from 0, and was started again while a job of it was waited for."""
     at.state = lambda number: {"status": "queued"}
