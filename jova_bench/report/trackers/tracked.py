@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Sequence
@@ -67,22 +68,33 @@ def values(summary: Summary) -> dict[str, float]:
 
     `metric.bench/model` is the variant of a published bench. Metrics that would share a name have the evaluator's name
     appended, such as `lse_c.syncnet-a/model`, or their whole identity where that does not distinguish them,
-    such as WER by two Whispers.
+    such as WER by two Whispers. Letters of any script stay; what MLflow refuses is `_`, with a digest of the model's
+    name behind it, so that no two values share a name.
     """
     whole = [one for one in summary.estimates if one.slice is None]
     names: dict[Identity, str] = {}
-    for name in (_name, _judged, str):
+    for name in (_name, _judged, _taken, _marked):
         found: dict[str, set[Identity]] = {}
         for identity in {one.identity for one in whole} - names.keys():
             found.setdefault(name(identity), set()).add(identity)
         names |= {identity: text for text, (identity, *others) in found.items() if not others}
-    found_values = {f"{names[one.identity]}/{one.model}": one.value for one in whole if one.value is not None}
-    return {re.sub(r"[^\w\-./ :]", "_", key, flags=re.ASCII): value for key, value in found_values.items()}
+    models = {one: one if _taken(one) == one else _marked(one) for one in {one.model for one in whole}}
+    return {f"{names[one.identity]}/{models[one.model]}": one.value for one in whole if one.value is not None}
 
 
 def _name(one: Identity) -> str:
-    return one.name if one.bench is None else f"{one.name}.{one.bench}"
+    return _taken(one.name if one.bench is None else f"{one.name}.{one.bench}")
 
 
 def _judged(one: Identity) -> str:
-    return f"{_name(one)}.{one.backend}"
+    return _taken(f"{_name(one)}.{one.backend}")
+
+
+def _taken(text: str) -> str:
+    """Returns a text with `_` for what MLflow refuses (`mlflow.utils.validation`); the other trackers take more."""
+    return re.sub(r"[^\w\-./ :]", "_", text)
+
+
+def _marked(text: str) -> str:
+    """Returns what is taken of a text, and 8 hex digits of its sha256."""
+    return f"{_taken(text)}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"

@@ -1,5 +1,6 @@
 """What a tracker is told of a run, and what becomes of a run whose tracker fails."""
 
+import re
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -59,6 +60,19 @@ def test_values_are_named_by_metric_and_model():
         "wer_1/standard:whisper_size_tiny_/m": 0.5,
         "wer_1/standard:whisper_size_small_/m": 0.25,
     }
+
+
+def test_no_two_values_share_a_name_whatever_the_script():
+    """Ids of models have letters of any script, and marks, which MLflow refuses: only there a digest follows."""
+    models = ["模型", "视频", "é", "ü", "हिन्दी", "हिन्दु"]
+    rows = [estimate("lse_c", "lse_c@2/standard:syncnet", float(k), model=name) for k, name in enumerate(models)]
+    # Two identities whose signs all become the same.
+    rows += [estimate("wer", f"wer@1/standard:whisper{{a={way}b}}", 0.5, model="m") for way in "+="]
+    found = values(Summary(schema=1, suite="s", profile="standard", cost=(), estimates=tuple(rows)))
+    assert [found[f"lse_c/{name}"] for name in models[:4]] == [0, 1, 2, 3]
+    assert len(found) == len(models) + 2
+    assert {value for name, value in found.items() if re.fullmatch(r"lse_c/ह_न_द_-[0-9a-f]{8}", name)} == {4, 5}
+    assert all(re.fullmatch(r"[\w\-./ :]+", name) for name in found)
 
 
 def test_parameters_say_what_was_asked(tmp_path):
