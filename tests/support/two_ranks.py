@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
+import torch.distributed.fsdp  # Once, in the server that forks the ranks.
 
 from jova.text import WordTokenizer
 from jova.training.config import TrainConfig
@@ -48,11 +49,18 @@ def trainer(out: Path, ranks: Ranks | None = None, checkpointing=False, init=Non
 
 
 def steps(one: Trainer, count=3) -> dict:
-    """Takes steps; returns the losses of each, and the weights and their EMA after the last."""
-    losses = [means([one.advance(examples())], one.ranks) for _ in range(count)]
+    """Takes steps; returns the losses of each, and the weights after the last."""
+    source = examples()
+    losses = [means([one.advance(source)], one.ranks) for _ in range(count)]
+    return {"losses": losses, "weights": whole(one.model.state_dict(), one.ranks)}
+
+
+def averaged(one: Trainer) -> dict:
+    """Takes steps; returns the EMA of the weights beside what `steps` does."""
+    found = steps(one)
     with one.averaged() as model:
         average = {name: tensor.clone() for name, tensor in whole(model.state_dict(), one.ranks).items()}
-    return {"losses": losses, "weights": whole(one.model.state_dict(), one.ranks), "average": average}
+    return found | {"average": average}
 
 
 def sampled(ranks: Ranks, out: Path, first: Path) -> dict:
@@ -72,7 +80,7 @@ def compared(ranks: Ranks, out: Path) -> None:
     """Steps of several trainings, for comparison with those of one rank."""
     first = out / "first.safetensors"
     found = {
-        "plain": steps(trainer(out / "plain", ranks, init=first)),
+        "plain": averaged(trainer(out / "plain", ranks, init=first)),
         "parts": steps(trainer(out / "parts", ranks, init=first, accumulate=2)),
         "recomputed": steps(trainer(out / "recomputed", ranks, init=first, checkpointing=True)),
         "audio": steps(trainer(out / "audio", ranks, init=first, trains="audio")),
@@ -88,7 +96,7 @@ def compared(ranks: Ranks, out: Path) -> None:
 
 def unbroken(ranks: Ranks, out: Path) -> None:
     """A training to its end, and another of which only the first rank is left after a while."""
-    trainer(out / "unbroken", ranks).run(examples(), examples(3, seed=1))
+    trainer(out / "unbroken", ranks, save_every_s=3600).run(examples(), examples(3, seed=1))
     broken = trainer(out / "broken", ranks)
     advance = broken.advance
 

@@ -253,7 +253,7 @@ def test_a_batch_that_kills_every_worker_fails_and_the_run_goes_on(package, mark
     assert (loudness.n_ok, loudness.n_failed) == (len(fleet.IDS) - 2, 2)
     # That was no answer of the model: the same command asks again. Five samples, two of them twice.
     assert {(sample.attempt, sample.answered) for sample in result.failed} == {(1, False)}
-    result = go(tmp_path / "run", ["noise"], workers=1, metrics=["loudness"])
+    result = go(tmp_path / "run", ["noise"], workers=0, metrics=["loudness"])
     assert (result.exit_code, result.attempts[0].text) == (0, "7 attempts at 5 samples")
 
 

@@ -190,15 +190,15 @@ def test_text_and_image_are_dropped_as_often_as_asked():
 @pytest.mark.parametrize("fusion", ["joint", "cross", "none"])
 def test_training_on_a_few_clips_halves_the_loss_and_moves_every_weight(fusion):
     model, example = micro(fusion=fusion).train(), batch()
-    optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
 
     def evaluate():
         with torch.no_grad():  # Few clips have few times, so many draws.
-            draws = [torch.Generator().manual_seed(seed) for seed in range(30)]
+            draws = [torch.Generator().manual_seed(seed) for seed in range(12)]
             return sum(losses(model, example, draw, mouth_weight=5.0).total.item() for draw in draws)
 
     before, generator = evaluate(), torch.Generator().manual_seed(1)
-    for step in range(200):
+    for step in range(80):
         optimizer.zero_grad()
         losses(model, example, generator, mouth_weight=5.0, image_dropout=0.5).total.backward()
         if step == 0:

@@ -1,11 +1,13 @@
 """Set metrics in training loops, both kinds of metric in two processes, and the document that shows them."""
 
 import re
+from multiprocessing import set_forkserver_preload
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from torch.multiprocessing import start_processes
 
 from jova_bench.cache import NoCache
 from jova_bench.errors import BenchError, Unavailable, Undefined
@@ -230,7 +232,8 @@ def test_two_processes_give_the_values_of_one(real_clips, tmp_path, monkeypatch)
     clips = [(clip.frames, clip.audio) for clip in real_clips] + [
         (clip.frames[::-1].copy(), clip.audio[:, ::-1].copy()) for clip in real_clips[:2]
     ]
-    torch.multiprocessing.spawn(process, (clips, str(tmp_path)), nprocs=2)
+    set_forkserver_preload([__name__])  # What both import is imported once.
+    start_processes(process, (clips, str(tmp_path)), nprocs=2, start_method="forkserver")
     lse_c = TorchMetric(shipped("lse_c"), in_domain=True)
     kvd = TorchSetMetric(shipped("kvd"), in_domain=True)
     share(lse_c, kvd, clips, [0, 1])

@@ -1,6 +1,7 @@
 """The procedural corpus: what is drawn and said is what the tracks and prompts say."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,12 @@ from jova.data.splits import missing_splits
 from jova.data.visemes import mouth_track, viseme
 
 LOOK = Look((20, 20, 20), (250, 220, 200), (200, 0, 0), (0, 200, 0), False, 16.5, 7.5)
+
+
+@pytest.fixture
+def in_this_process(monkeypatch):
+    """Clips are made here: a process for each split would import torch; `test_stopped.py` has those that do."""
+    monkeypatch.setattr("jova.data.split._pool", ThreadPoolExecutor)
 
 
 def make(split, index):
@@ -119,6 +126,7 @@ def test_a_larger_drawing_averages_to_the_smaller_one():
     assert min(moved) > 3 * same
 
 
+@pytest.mark.usefixtures("in_this_process")
 def test_a_corpus_has_clips_of_one_size(tmp_path: Path):
     make_split("validation", 1, tmp_path, size=(96, 128))
     assert read_folder(tmp_path)[0].media()[0].shape == (FRAMES, 96, 128, 3)
@@ -171,6 +179,7 @@ def test_onset_and_length_of_speech_vary():
     assert np.std(lengths) > 0.2
 
 
+@pytest.mark.usefixtures("in_this_process")
 def test_folder_dataset_is_resumed_and_read_back(tmp_path: Path):
     with pytest.raises(FileNotFoundError, match=r"dataset\.json"):
         read_folder(tmp_path)
@@ -190,13 +199,14 @@ def test_folder_dataset_is_resumed_and_read_back(tmp_path: Path):
     assert json.loads((tmp_path / "dataset.json").read_text())["count"] == 2
 
 
+@pytest.mark.usefixtures("in_this_process")
 def test_a_corpus_that_was_to_grow_is_unfinished_until_it_has(tmp_path: Path, monkeypatch):
     folder = tmp_path / "validation"
     make_split("validation", 1, folder)
-    monkeypatch.setattr("jova.data.split.missing", lambda *_: 1 / 0)  # Stopped before the second clip.
-    with pytest.raises(ZeroDivisionError):
-        make_split("validation", 2, folder)
-    monkeypatch.undo()
+    with monkeypatch.context() as stopped:
+        stopped.setattr("jova.data.split.missing", lambda *_: 1 / 0)  # Before the second clip.
+        with pytest.raises(ZeroDivisionError):
+            make_split("validation", 2, folder)
     monkeypatch.setattr("jova.data.splits.VALIDATION_CLIPS", 2)
     assert missing_splits(tmp_path, 0)["validation"] == 2
     make_split("validation", 2, folder)

@@ -12,7 +12,7 @@ from jova.training.identity import digest_of_init
 from jova.training.modality import owners
 from jova.transformer import Jova
 from support.jova_micro import PROMPTS, micro
-from support.two_ranks import compared, examples, resumed, steps, trainer, two_ranks, unbroken
+from support.two_ranks import averaged, compared, examples, resumed, steps, trainer, two_ranks, unbroken
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def two(out):
 
 @pytest.fixture(scope="module")
 def one(out):
-    return steps(trainer(out / "one", init=out / "first.safetensors"))
+    return averaged(trainer(out / "one", init=out / "first.safetensors"))
 
 
 def assert_near(found, wanted, rtol):
