@@ -7,17 +7,29 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+MOST = 4
+"""Decimals that a number has at most; where a value would read as zero with them, it has an exponent."""
+
 
 def decimals(value: float, ci: tuple[float, float] | None) -> int:
-    """Returns the decimals for two digits of the interval's width, or three of the value without one; at most 4."""
+    """Returns the decimals for two digits of the interval's width, or three of the value without one.
+
+    They are at most `MOST`, unless the value is too small for these: then they are more, which `number` takes as a
+    request for an exponent.
+    """
     width = ci[1] - ci[0] if ci else 0.0
     scale, digits = (width, 2) if width > 0 else (abs(value), 3)
-    return 2 if scale == 0 else min(4, max(0, digits - 1 - math.floor(math.log10(scale))))
+    if scale == 0:
+        return 2
+    places = max(0, digits - 1 - math.floor(math.log10(scale)))
+    return places if round(abs(value), MOST) == 0 else min(MOST, places)
 
 
 def number(value: float, places: int) -> str:
-    """Formats a value with `places` decimals and no minus sign before a zero."""
-    text = f"{value:.{places}f}"
+    """Formats a value with `places` decimals, or an exponent if they are too many, and no minus sign before a zero."""
+    if places > MOST and value != 0:
+        return f"{value:.2e}".replace("e-0", "e-")
+    text = f"{value:.{min(MOST, places)}f}"
     return text.removeprefix("-") if float(text) == 0 else text
 
 

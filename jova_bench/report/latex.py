@@ -2,6 +2,7 @@ r"""Formats the leaderboard as LaTeX tables, which need `\usepackage{booktabs}` 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from jova_bench.formatting.text import decimals, number, one_line
@@ -91,8 +92,8 @@ def _cell(estimate: Estimate | None, board: Leaderboard, model: str, identity: I
 
 
 def minus(text: str) -> str:
-    """Replaces a hyphen by a minus sign."""
-    return text.replace("-", "$-$")
+    """Replaces a hyphen by a minus sign, and an exponent by a power of ten."""
+    return re.sub(r"e(-\d+)|-", lambda one: rf"$\cdot10^{{{one[1]}}}$" if one[1] else "$-$", text)
 
 
 def escaped(text: str) -> str:

@@ -113,7 +113,7 @@ def _width(column: Column, models: Iterable[str]) -> float:
     texts = [*((line, SIZE) for line in lines), (kind, SMALL)]
     for model in models:
         estimate = column.cells.get(model)
-        texts += [(_number(estimate) or "", SIZE), *((text, SMALL) for text in _words(estimate))]
+        texts += [((_number(estimate) or "").replace("e", "→10"), SIZE), *((text, SMALL) for text in _words(estimate))]
     return max(width(text, size) for text, size in texts)
 
 
@@ -152,11 +152,13 @@ def _head_cell(column: Column) -> str:
 
 
 def _table_format(column: Column, models: Iterable[str]) -> str:
-    """Formats how many digits stand before and after the point at most, and whether there is a sign."""
+    """Formats the sign, and how many digits stand before and after the point and in an exponent, at most."""
     numbers = [text for model in models if (text := _number(column.cells.get(model)))] or ["0.00"]
-    parts = [text.lstrip("-").partition(".") for text in numbers]
+    mantissas, _, exponents = zip(*(text.lstrip("-").partition("e") for text in numbers), strict=True)
+    power = f"e-{max(map(len, exponents)) - 1}" if any(exponents) else ""
+    parts = [text.partition(".") for text in mantissas]
     before, after = max(len(part[0]) for part in parts), max(len(part[2]) for part in parts)
-    return f"{'-' * any(text.startswith('-') for text in numbers)}{before}.{after}"
+    return f"{'-' * any(text.startswith('-') for text in numbers)}{before}.{after}{power}"
 
 
 def _row(board: Leaderboard, model: str, shown: Sequence[Column], marks: Marks) -> list[str]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from jova_bench.comparison.pairing import ALPHA
 from jova_bench.comparison.verdicts import Comparison
-from jova_bench.formatting.text import decimals, difference_text, range_text
+from jova_bench.formatting.text import decimals, difference_text, number, range_text
 from jova_bench.identity import Identity
 from jova_bench.records import MetricSpec
 from jova_bench.stats.paired import holm
@@ -113,7 +113,7 @@ def _tested(arm: str, spec: MetricSpec, test: UnpairedResult | None, p_holm: flo
     basis = f"over {test.n[0]} and {test.n[1]} trainings (p = {p_holm:.2g})"
     if p_holm > ALPHA:
         verdict = "no difference shown"
-        text = f"{verdict} {basis}; detectable: {test.min_detectable:.{places}f}"
+        text = f"{verdict} {basis}; detectable: {number(test.min_detectable, places)}"
     elif spec.direction in ("up", "down"):
         verdict = "better" if (test.delta > 0) == (spec.direction == "up") else "worse"
         text = f"{verdict} {basis}"

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from jova_bench.formatting.text import code, escaped, one_line, spreadsheet
+from jova_bench.formatting.text import code, difference_text, escaped, one_line, spreadsheet, with_interval
 from jova_bench.report.latex import escaped as tex
 from jova_bench.report.latex import latex
 from jova_bench.report.leaderboard import leaderboard
@@ -36,6 +36,32 @@ from support.made_runs import blank_manifest
 )
 def test_markdown_shows_text_as_it_is(text, shown):
     assert escaped(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("value", "ci", "shown"),
+    [
+        (1e-7, None, "1.00e-7"),
+        (3e-7, (2e-7, 4e-7), "3.00e-7 [2.00e-7, 4.00e-7]"),
+        (-1e-12, (-2e-12, 0.0), "-1.00e-12 [-2.00e-12, 0.0000]"),
+        (4.9e-5, (4e-5, 6e-5), "4.90e-5 [4.00e-5, 6.00e-5]"),
+        (5.1e-5, (4e-5, 6e-5), "0.0001 [0.0000, 0.0001]"),
+        (5e-324, None, "4.94e-324"),
+        # Its interval, not the limit of four, says how many decimals it deserves.
+        (1e-5, (-0.02, 0.03), "0.000 [-0.020, 0.030]"),
+        (0.0, None, "0.00"),
+        (0.0, (0.0, 0.0), "0.00 [0.00, 0.00]"),
+        (0.25, None, "0.250"),
+        (-12.345, (-13.0, -11.0), "-12.3 [-13.0, -11.0]"),
+    ],
+)
+def test_only_zero_reads_as_zero_with_four_decimals(value, ci, shown):
+    assert with_interval(value, ci) == shown
+
+
+def test_small_differences_are_told_from_none():
+    assert difference_text(2e-7, (1e-7, 3e-7)) == "+2.00e-7 [+1.00e-7, +3.00e-7]"
+    assert difference_text(0.0, (0.0, 0.0)) == "0.00 [0.00, 0.00]"
 
 
 def test_code_cannot_be_left():

@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -267,6 +268,25 @@ def compiled(folder, text, inches, extra=""):
     return (folder / "t.log").read_text(encoding="utf-8", errors="replace")
 
 
+def tiny():
+    """Two values that four decimals cannot tell from zero, and one that they can."""
+    numbers = {"one": (1e-7, (5e-8, 2e-7)), "two": (-3e-12, (-4e-12, -1e-12)), "three": (12.345, (11.0, 13.0))}
+    rows = tuple(estimate(model, "kad", "kad@1/standard:x", *one) for model, one in numbers.items())
+    return choose(
+        leaderboard(
+            Summary(schema_version=1, suite="s", profile="standard", estimates=rows, cost=()), blank_manifest()
+        ),
+        ["kad"],
+    )
+
+
+def test_values_too_small_for_decimals_have_an_exponent():
+    (table,) = tabulars(paper(tiny()))
+    assert "S[table-format=-2.2e-2]" in table[0]
+    assert [row[1] for row in table[1][1::2]] == ["1.00e-7", "-3.00e-12", "12.3"]
+    assert table[1][2][1] == r"{\scriptsize [5.00$\cdot10^{-8}$, 2.00$\cdot10^{-7}$]}"
+
+
 @pytest.mark.skipif(tex()[0] is None, reason=str(tex()[1]))
 def test_it_compiles_and_fits_five_and_a_half_inches(tmp_path, board):
     measure = "\n".join(
@@ -281,4 +301,7 @@ def test_it_compiles_and_fits_five_and_a_half_inches(tmp_path, board):
         assert float(there) <= float(estimated) <= 1.45 * float(there)
     assert len(re.findall("^WIDTH", log, re.MULTILINE)) == 14
     assert "Overfull" not in compiled(tmp_path / "wide", paper(wide(13)), 5.5)
+    assert "Overfull" not in compiled(
+        tmp_path / "tiny", paper(tiny()) + VIEWS["tex"](replace(tiny(), in_order=False)), 5.5
+    )
     assert "Overfull" in compiled(tmp_path / "narrow", paper(wide(13)), 4)

@@ -18,16 +18,18 @@ const report = {
     for (const listener of this.listeners) listener();
   },
 
-  /** A number with so many decimals, a minus sign, and no minus zero. */
+  /** A number with so many decimals, or with an exponent where they are more than four; a minus sign, no minus zero. */
   number(value, places) {
-    const text = value.toFixed(places);
+    if (places > 4 && value !== 0) return value.toExponential(2).replaceAll("-", "\u2212");
+    const text = value.toFixed(Math.min(4, places));
     return Number(text) === 0 ? text.replace("-", "") : text.replace("-", "\u2212");
   },
 
   /** Three digits, or an integer: for a single value that has no interval to say how many it deserves. */
   plain(value) {
     if (value === 0 || Number.isInteger(value)) return this.number(value, 0);
-    return this.number(value, Math.min(4, Math.max(0, 2 - Math.floor(Math.log10(Math.abs(value))))));
+    const places = Math.max(0, 2 - Math.floor(Math.log10(Math.abs(value))));
+    return this.number(value, Math.abs(value) < 0.00005 ? places : Math.min(4, places));
   },
 
   /** Brings the decimal points of a column's numbers below each other, each with the decimals that it deserves. */
