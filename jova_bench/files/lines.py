@@ -22,7 +22,8 @@ def repair(path: Path) -> None:
         return
     with path.open("r+b") as file:
         data = file.read()
-        file.truncate(data.rfind(b"\n") + 1)
+        if (whole := data.rfind(b"\n") + 1) < len(data):  # Else its time would say that there is something new.
+            file.truncate(whole)
 
 
 def records(path: Path, kind: type[RecordType]) -> Iterator[RecordType]:

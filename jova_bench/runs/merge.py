@@ -1,14 +1,17 @@
 """Merges run folders that were made apart, such as by the jobs of a scheduler, into one.
 
 A run folder has one writer, so that jobs at the same time have folders of their own. All parts are checked before
-anything is written; one that would not compare is refused, and nothing in the merged folder is overwritten.
+anything is written; one that would not compare is refused, and no file of anything else in the merged folder is
+overwritten. What comes of it is the same in whichever order parts are given, at once or one by one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import os
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 
 from jova_bench.cache import DiskCache
@@ -17,34 +20,29 @@ from jova_bench.errors import BenchError
 from jova_bench.files.writing import write_file
 from jova_bench.formatting.messages import shown
 from jova_bench.keys import SampleKey, ScoreKey
-from jova_bench.records import MetricSpec, Sample, Score
-from jova_bench.runs.draws import further
-from jova_bench.runs.manifest import AnyPlan, Manifest, ModelRecord, NoPlan, PlanRecord, Provenance
-from jova_bench.runs.resume import fairness
-from jova_bench.runs.store import FEATURES, JOBS, MANIFEST, SAMPLES, RunStore
+from jova_bench.records import Sample, Score
+from jova_bench.runs.draws import United, united
+from jova_bench.runs.manifest import Manifest
+from jova_bench.runs.merge_jobs import merged_jobs
+from jova_bench.runs.merge_manifest import merged_manifest
+from jova_bench.runs.merge_parts import Part, read_part
+from jova_bench.runs.store import FEATURES, MANIFEST, SAMPLES, RunStore
 
-SAME = ("suite_digest", "prompts_digest", "card", "domain", "reference_set", "profile", "prompts")
-"""What all parts have to have in common."""
 LEAVE, OTHER = "leave it out", "merge into a new folder"
 """What to do about a part, and about the merged folder, that cannot be taken."""
-OF_MODEL = ("batch_size", "needs", "settings")
-"""What a model has to have in common in all parts, besides its plans and the kind of its device."""
 
 
 @dataclass(frozen=True)
-class Part:
-    """Holds one run folder, as it was read under its lock."""
+class _Sample:
+    """What all folders have of one sample."""
 
-    store: RunStore
-    manifest: Manifest
-    samples: Mapping[SampleKey, list[Sample]]
-    """Every line of each sample, in order."""
-    scores: Sequence[Score]
-
-    @property
-    def folder(self) -> Path:
-        """The run folder."""
-        return self.store.folder
+    history: United
+    own: Sequence[Sample]
+    """Lines of the merged folder."""
+    clip_of: Part | None
+    """Folder whose clip it is; None if no folder has one."""
+    is_more: bool
+    """Whether parts have more of it than the merged folder."""
 
 
 def merge(target: Path, sources: Sequence[Path]) -> int:
@@ -71,23 +69,30 @@ def merge(target: Path, sources: Sequence[Path]) -> int:
         if not (folder / MANIFEST).is_file():  # Before a lock is made there.
             raise BenchError(f"expected a run folder with a {MANIFEST}, got {folder}")
     with ExitStack() as locks:
-        parts = [_part(locks.enter_context(RunStore(folder, LEAVE))) for folder in sources]
-        old = [_part(locks.enter_context(RunStore(target, OTHER)))] if (target / MANIFEST).is_file() else []
-        merged = [*old, *parts]
-        manifest = _manifest(merged)
-        added = [(lines, part) for lines, part in _samples(merged, old).values() if lines]
-        scores = [score for score, part in _scores(merged).values() if part not in old]
-        jobs = _jobs(target, parts)
-        for lines, part in added:
-            _check_clip(part, lines[-1], target)
-        store = old[0].store if old else locks.enter_context(RunStore(target, OTHER))
-        if not old or added or scores or manifest != old[0].manifest:
+        parts = [read_part(locks.enter_context(RunStore(folder, LEAVE))) for folder in sources]
+        old = read_part(locks.enter_context(RunStore(target, OTHER))) if (target / MANIFEST).is_file() else None
+        merged = [*([] if old is None else [old]), *parts]
+        manifest = merged_manifest([(part.folder, part.manifest) for part in merged])
+        keys = sorted({key for part in merged for key in part.samples})
+        samples = {key: _united(key, old, parts) for key in keys}
+        added = {key: one for key, one in samples.items() if one.is_more}
+        scores = [score for score, part in _scores(merged).values() if part is not old]
+        jobs = merged_jobs(merged, {key: one.history for key, one in samples.items()})
+        clips = {key: clip for key, one in added.items() if (clip := _clip(key, one, RunStore(target)))}
+        store = old.store if old else locks.enter_context(RunStore(target, OTHER))
+        if old is None or added or scores or _tables(manifest) != _tables(old.manifest):
             store.drop_summary()
-        store.write_manifest(manifest)
+        if old is None or manifest != old.manifest:
+            store.write_manifest(manifest)
         for path, content in jobs.items():
-            write_file(path, content)
-        for lines, part in added:
-            _keep(part, lines, store)
+            if content is None:
+                (target / path).unlink(missing_ok=True)
+            else:
+                _write(target / path, content)
+        lines = [line for key, one in samples.items() for line in _lines(key, one, clips.get(key), store)]
+        if added:
+            # At once: there is no moment in which an attempt is missing.
+            write_file(target / SAMPLES, "".join(f"{line.model_dump_json()}\n" for line in lines))
         for score in scores:
             store.add_score(score)
         for part in parts:
@@ -95,94 +100,28 @@ def merge(target: Path, sources: Sequence[Path]) -> int:
     return len(added)
 
 
-def _part(store: RunStore) -> Part:
-    manifest = store.manifest()
-    assert manifest is not None  # Asked before.
-    samples, prompts = dict[SampleKey, list[Sample]](), {prompt.id for prompt in manifest.prompts}
-    for line in store.lines():
-        if line.model not in manifest.models or line.prompt_id not in prompts:
-            what = f"got {line.model}, prompt {line.prompt_id!r}; delete its lines"
-            raise BenchError(f"{store.folder / SAMPLES}: expected samples of models and prompts in {MANIFEST}, {what}")
-        samples.setdefault(line.key, []).append(line)
-    return Part(store, manifest, samples, store.scores())
+def _tables(manifest: Manifest) -> Manifest:
+    """Returns what tables depend on: all but who made it."""
+    return manifest.model_copy(update={"provenance": ()})
 
 
-def _manifest(parts: Sequence[Part]) -> Manifest:
-    """Merges the manifests. Raises BenchError where parts have something else in common than `SAME`."""
-    first, manifests = parts[0], [part.manifest for part in parts]
-    models: dict[str, ModelRecord] = {}
-    for part in parts:
-        for field in SAME:
-            was, now = (getattr(one.manifest, field) for one in (first, part))
-            if was != now:
-                values = "" if field == "prompts" else f": {shown(was)} and {shown(now)}"
-                raise BenchError(f"expected runs of one {field}, got {first.folder} and {part.folder}{values}")
-        for name, model in part.manifest.models.items():
-            models[name] = _model(name, models[name], model, part.folder) if name in models else model
-    return first.manifest.model_copy(
-        update={
-            "seeds": tuple(sorted({seed for one in manifests for seed in one.seeds})),
-            "metrics": tuple(dict.fromkeys(name for one in manifests for name in one.metrics)),
-            "specs": _specs(parts),
-            "models": models,
-            "fairness": fairness(models),
-            "provenance": _different(origin for one in manifests for origin in one.provenance),
-        }
-    )
-
-
-def _model(name: str, before: ModelRecord, now: ModelRecord, folder: Path) -> ModelRecord:
-    """Merges the records of one model. Raises BenchError if its clips would not compare."""
-    where = f"{folder} has another version of {name!r} than the runs before it"
-    for field in OF_MODEL:
-        if (was := getattr(before, field)) != (new := getattr(now, field)):
-            raise BenchError(f"{where}: {field} was {shown(was)}, is {shown(new)}; merge it apart")
-    if before.device.split(":")[0] != now.device.split(":")[0]:
-        raise BenchError(f"{where}: it was made on {before.device}, is on {now.device}; merge it apart")
-    plans: dict[str, AnyPlan] = dict(before.plans)
-    for key, plan in now.plans.items():
-        known = plans.get(key)
-        if isinstance(known, PlanRecord) and isinstance(plan, PlanRecord) and (differ := known.differences(plan)):
-            raise BenchError(f"{where}: prompt {key!r}: {differ}; merge it apart")
-        if known is None or isinstance(known, NoPlan):
-            plans[key] = plan
-    return before.model_copy(update={"plans": plans})
-
-
-def _specs(parts: Sequence[Part]) -> tuple[MetricSpec, ...]:
-    """Returns the specifications of all metrics. Raises BenchError if one has other identities in another part."""
-    found: dict[str, tuple[MetricSpec, ...]] = {}
-    for part in parts:
-        own: dict[str, tuple[MetricSpec, ...]] = {}
-        for spec in part.manifest.specs:
-            own[spec.name] = (*own.get(spec.name, ()), spec)
-        for name, specs in own.items():
-            known = found.setdefault(name, specs)
-            if {one.identity for one in known} != {one.identity for one in specs}:
-                what = f"{known[0].identity} and, in {part.folder}, {specs[0].identity}"
-                raise BenchError(f"expected one identity of {name}, got {what}; score the parts with the same weights")
-    return tuple(spec for specs in found.values() for spec in specs)
-
-
-def _samples(parts: Sequence[Part], old: Sequence[Part]) -> dict[SampleKey, tuple[list[Sample], Part]]:
-    """Returns what each sample lacks in the old folder, and the part with its clip.
-
-    Raises BenchError if two parts have different draws of it.
-    """
-    found: dict[SampleKey, tuple[list[Sample], Part]] = {}
-    for part in parts:
-        for key, lines in part.samples.items():
-            known, other = found.get(key, (lines, part))
-            more = further(known, lines)
-            if more is None:
-                what = f"{key.model}, prompt {key.prompt_id!r}, seed {key.seed}"
-                raise BenchError(
-                    f"expected one sample of {what}, got another in {part.folder} than in {other.folder}; "
-                    "a second draw is no merge: leave one of the folders out"
-                )
-            found[key] = ([*known, *more], part) if more else (known, other)
-    had = {key: len(lines) for one in old for key, lines in one.samples.items()}
-    return {key: (lines[had.get(key, 0) :], part) for key, (lines, part) in found.items()}
+def _united(key: SampleKey, old: Part | None, parts: Sequence[Part]) -> _Sample:
+    """Unites what folders have of a sample. Raises BenchError if two have different draws of it."""
+    own = [] if old is None else old.samples.get(key, [])
+    having = [part for part in parts if key in part.samples]
+    history = united([own, *(part.samples[key] for part in having)])
+    if history is None:
+        every = [*([old] if old and own else []), *having]
+        pairs = ((one, other, united([one.samples[key], other.samples[key]])) for one, other in combinations(every, 2))
+        first, second = next((one.folder, other.folder) for one, other, both in pairs if both is None)
+        what = f"{key.model}, prompt {key.prompt_id!r}, seed {key.seed}"
+        raise BenchError(
+            f"expected one sample of {what}, got another in {second} than in {first}; "
+            "a second draw is no merge: leave one of the folders out"
+        )
+    had = united([own]) if own else None
+    clip_of = None if history.clip_of is None else [old, *having][history.clip_of]
+    return _Sample(history, own, clip_of, is_more=had is None or had.texts != history.texts)
 
 
 def _scores(parts: Sequence[Part]) -> dict[ScoreKey, tuple[Score, Part]]:
@@ -199,54 +138,45 @@ def _scores(parts: Sequence[Part]) -> dict[ScoreKey, tuple[Score, Part]]:
                 raise BenchError(
                     f"expected one value of {what}, got {known.value} in {other.folder}, {score.value} in {part.folder}"
                 )
-            better = known.status == "failed" != score.status
+            # Of two reasons, the same one in any order.
+            better = known.status == "failed" and (score.status != "failed" or str(score.reason) < str(known.reason))
             found[score.key] = (score, part) if better else (known, other)
     return found
 
 
-def _jobs(target: Path, parts: Sequence[Part]) -> dict[Path, bytes]:
-    """Returns files of jobs on servers that are not in the target. Raises BenchError if two have the same name."""
-    found: dict[Path, bytes] = {}
-    for part in parts:
-        for path in sorted((part.folder / JOBS).rglob("*.json")):
-            place, content = target / path.relative_to(part.folder), path.read_bytes()
-            there = found.get(place) or (place.read_bytes() if place.is_file() else None)
-            if there not in (None, content):
-                raise BenchError(f"expected one job of each prompt and seed, got another in {path} than in {place}")
-            if not place.is_file():
-                found[place] = content
-    return found
+def _clip(key: SampleKey, sample: _Sample, store: RunStore) -> tuple[Path, Path] | None:
+    """Returns the clip to copy, and its place in the merged folder; None where there is none.
 
-
-def _check_clip(part: Part, sample: Sample, target: Path) -> None:
-    """Raises BenchError if a recorded clip is lost, or the target has another file in its place."""
-    if sample.clip is None:
-        return
-    path, place = part.store.recorded(sample.clip), target / sample.clip
-    known = sample.file_digest  # None in the records of the first versions.
+    Raises:
+        BenchError: it is lost, leads out of its folder, or another file is in its place.
+    """
+    if sample.clip_of is None or sample.clip_of.folder == store.folder:
+        return None
+    line = sample.clip_of.samples[key][-1]
+    assert line.clip is not None  # Of a sample that is ok.
+    path, known = sample.clip_of.clip(line.clip), line.file_digest  # None in the records of the first versions.
+    place = store.clip_path(*key, path.suffix)
     if not path.is_file() or known not in (None, file_digest(path)):
         raise BenchError(f"expected the recorded clip in {path}, got none or another; repeat that run's command first")
-    if place.exists() and file_digest(place) != file_digest(path):
+    if os.path.lexists(place) and (place.is_symlink() or file_digest(place) != file_digest(path)):
         raise BenchError(f"expected no file or the same in {place}, got another; move it, or {OTHER}")
+    return path, place
 
 
-def _keep(part: Part, lines: Sequence[Sample], store: RunStore) -> None:
-    """Copies the clip of a sample and appends its lines."""
-    clip = lines[-1].clip
-    kept = None
+def _lines(key: SampleKey, sample: _Sample, clip: tuple[Path, Path] | None, store: RunStore) -> Sequence[Sample]:
+    """Copies the clip of a sample, if there is one to copy; returns its lines in the merged folder."""
+    if not sample.is_more:
+        return sample.own
+    kept = sample.own[-1].clip if sample.own else None
     if clip is not None:
-        source, key = part.store.recorded(clip), lines[-1].key
-        place = store.clip_path(*key, source.suffix)
-        store.keep_clip(source.read_bytes(), place)
+        path, _ = clip
+        place = store.clip_path(*key, path.suffix)  # Where names differ in letter case alone, another than before.
+        _write(place, path.read_bytes())
         kept = place.relative_to(store.folder).as_posix()
-    for line in lines:
-        store.add_sample(line.model_copy(update={"clip": kept if line.clip is not None else None}))
+    return [line.model_copy(update={"clip": kept if line.status == "ok" else None}) for line in sample.history.lines]
 
 
-def _different(origins: Iterable[Provenance]) -> tuple[Provenance, ...]:
-    """Returns each origin once: they cannot be hashed."""
-    found: list[Provenance] = []
-    for origin in origins:
-        if origin not in found:
-            found.append(origin)
-    return tuple(found)
+def _write(path: Path, content: bytes) -> None:
+    """Writes a file that is not there as it is."""
+    if not path.is_file() or path.read_bytes() != content:
+        write_file(path, content)

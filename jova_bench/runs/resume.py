@@ -23,8 +23,10 @@ from jova_bench.runs.request import Request
 from jova_bench.runs.store import RunStore, another_folder
 from jova_bench.suites.loading import Suite
 
-ROUTE = frozenset({"server", "model", "engine_as_the_user_says"})
-"""Settings of a served model that its user gives: of the same, what was paid for is in the same row."""
+SERVER = "server"
+"""Setting of a served model: its address, or a list of all that were asked for the clips of a folder."""
+ROUTE = frozenset({"model", "engine_as_the_user_says"})
+"""Further settings that its user gives: of the same, what was paid for is in the same row."""
 
 
 def extend_manifest(
@@ -90,14 +92,25 @@ def with_models(
 def _check_server(models: Mapping[str, ModelRecord], planned: PlannedModel, store: RunStore) -> None:
     """Raises BenchError if a server has another row only because of what it states now: all would be paid for again."""
     name, now = planned.generator.name, settings_of(planned.generator)
-    if name in models or not now.keys() >= ROUTE:
+    if name in models or not now.keys() >= {SERVER, *ROUTE}:
         return
     for old, model in models.items():
-        if all(model.settings.get(key) == now[key] for key in ROUTE):
+        here = now[SERVER] in _each(model.settings.get(SERVER))
+        if here and all(model.settings.get(key) == now[key] for key in ROUTE):
             what = f"{store.folder} has {old!r}, of which jobs and clips are paid for; its server now makes it {name!r}"
             same = "if it is the same version, run the same command again when the server states it"
             other = f"for all clips of another version, {another_folder()}, or another `engine` in its table"
             raise BenchError(f"{what}; {same}; {other}")
+
+
+def of_all_clips(before: object, now: object) -> object:
+    """Returns a setting of the clips of both: the value, or a sorted list where they have several."""
+    found = {repr(one): one for value in (before, now) for one in _each(value)}
+    return before if len(found) == 1 else [found[text] for text in sorted(found)]
+
+
+def _each(value: object) -> list[object]:
+    return value if isinstance(value, list) else [value]
 
 
 def fairness(models: Mapping[str, ModelRecord]) -> Fairness:
@@ -144,6 +157,7 @@ def _model(old: ModelRecord | None, planned: PlannedModel, request: Request, sto
     name = planned.generator.name
     plans = planned.records
     known: Mapping[str, AnyPlan] = {}
+    settings = dict(settings_of(planned.generator))
     if old is not None:
         known = old.plans
         samples = [one for one in store.samples() if one.model == name]
@@ -153,10 +167,12 @@ def _model(old: ModelRecord | None, planned: PlannedModel, request: Request, sto
         done = {one.prompt_id: again for one in answers if request.leaves(one)} | done
         for key, plan in plans.items():
             if key in done and (differ := _differences(known.get(key), plan)):
-                served = "; another `engine` in its table is another row" * ("server" in settings_of(planned.generator))
+                served = "; another `engine` in its table is another row" * (SERVER in settings)
                 raise BenchError(
                     f"{store.folder} has {done[key]} of another version of {name!r}: prompt {key!r}: {differ}{served}"
                 )
+        if done and SERVER in settings:
+            settings[SERVER] = of_all_clips(old.settings.get(SERVER), settings[SERVER])
         device = old.device
         if done and device.split(":")[0] != request.device.split(":")[0]:
             raise BenchError(
@@ -168,7 +184,7 @@ def _model(old: ModelRecord | None, planned: PlannedModel, request: Request, sto
         device=request.device,
         needs=tuple(planned.generator.needs),
         batch_size=planned.generator.batch_size,
-        settings=settings_of(planned.generator),
+        settings=settings,
         plans={**known, **plans},
     )
 

@@ -189,10 +189,9 @@ class RunStore:
         return self.folder / clip
 
     def clip_path(self, model: str, prompt_id: str, seed: int, suffix: str = ".mp4") -> Path:
-        """Returns a clip's path, `clips/MODEL/PROMPT.SEED.mp4`; makes its folder."""
+        """Returns a clip's path, `clips/MODEL/PROMPT.SEED.mp4`."""
         of_model, of_prompt = (file_stem(_ID.validate_python(one)) for one in (model, prompt_id))
         folder = _untaken(self.folder / "clips" / of_model, "")
-        folder.mkdir(parents=True, exist_ok=True)
         return _untaken(folder / of_prompt, f".{seed}{suffix}")
 
     def keep_clip(self, content: bytes, target: Path) -> None:

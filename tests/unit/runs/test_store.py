@@ -108,9 +108,10 @@ def test_ids_that_a_file_system_takes_for_one_keep_a_clip_each(tmp_path, monkeyp
     """Elsewhere one finds `A.0.mp4` under the name `a.0.mp4`, too: writing it would replace another prompt's clip."""
     store = RunStore(tmp_path)
     first = store.clip_path("M", "A", 0)
-    first.write_bytes(b"")
+    store.keep_clip(b"", first)
     assert store.clip_path("M", "A", 0) == first
     assert store.clip_path("m", "a", 0) == tmp_path / "clips" / "m" / "a.0.mp4"  # Here they are two anyway.
+    (tmp_path / "clips" / "m").mkdir()
     (tmp_path / "clips" / "M" / "a.0.mp4").write_bytes(b"")
     listed = {tmp_path / "clips": ["M"], tmp_path / "clips" / "M": ["A.0.mp4"]}
     monkeypatch.setattr(Path, "iterdir", lambda folder: (folder / name for name in listed[folder]))

@@ -7,12 +7,13 @@ from jova_baselines.served.client import VideoServer
 from jova_baselines.served.jobs import Jobs
 from jova_bench.errors import BenchError
 from jova_bench.models.registry import create_model
+from jova_bench.runs.merge import merge
 from jova_bench.runs.request import Options
 from jova_bench.runs.run import run
 from jova_bench.runs.store import read_run
 from jova_bench.web.server import NoAnswer
 from support.asked import prompt, suite_of
-from support.video_server import DROP, KEY, MODEL, NAME, clip
+from support.video_server import DROP, KEY, MODEL, NAME, Made, clip, serving
 
 BLOCKED = {"error": {"code": "moderation_blocked", "message": "not that"}}
 
@@ -228,3 +229,21 @@ def test_a_file_where_jobs_are_to_be_kept_ends_the_command_before_anything_is_as
     with pytest.raises(BenchError, match=r"expected a folder that can be written, got .*: Not a directory"):
         made("a")
     assert at.asked.count("create") == 0
+
+
+def test_a_part_that_goes_on_is_merged_again_and_a_folder_states_all_its_servers(at, made, tmp_path):
+    part, merged = tmp_path / "run", tmp_path / "all"
+    at.once["create"] = [Made((502, {}, {}))]
+    made("ab")
+    assert (merge(merged, [part]), merge(merged, [part])) == (2, 0)
+    assert [one.status for one in made("ab")] == ["ok", "ok"]
+    assert (merge(merged, [part]), merge(merged, [part])) == (1, 0)
+    assert [one.status for one in read_run(merged).samples] == ["ok", "ok"]
+    assert read_run(merged).manifest.models[NAME].settings["server"] == at.url
+    with serving() as second:
+        given = Options(out=merged, device="cpu", workers=0, scoring=False, seeds=(1,))
+        run([second.model], suite_of(*(prompt(id=one) for one in "ab")), given)
+        assert len(second.created) == 2
+        assert read_run(merged).manifest.models[NAME].settings["server"] == sorted([at.url, second.url])
+    assert merge(merged, [part]) == 0
+    assert read_run(merged).manifest.models[NAME].settings["server"] == sorted([at.url, second.url])

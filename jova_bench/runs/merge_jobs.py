@@ -1,0 +1,73 @@
+"""Merges the jobs of models on servers, whose files have no time, either: histories tell which job is the latest.
+
+Whatever happens to a job is an attempt of its sample. So of two files of a sample that one is the latest whose folder
+has every attempt, and where a folder has the clip, none is waited for any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from pathlib import Path
+
+from jova_bench.errors import BenchError
+from jova_bench.ids import file_stem
+from jova_bench.keys import SampleKey
+from jova_bench.runs.draws import United, united
+from jova_bench.runs.merge_parts import Part
+from jova_bench.runs.store import JOBS
+
+Kept = tuple[Part, bytes | None]
+"""A folder, and what it keeps; None where it keeps nothing."""
+
+
+def merged_jobs(parts: Sequence[Part], histories: Mapping[SampleKey, United]) -> dict[Path, bytes | None]:
+    """Returns the files of all jobs, by path in a run folder; None for one that is over.
+
+    Args:
+        parts: run folders.
+        histories: what all of them have of each sample.
+
+    Raises:
+        BenchError: two folders have different jobs of one clip, either of which may be paid for, and no clip.
+    """
+    found = [(part, dict(part.jobs())) for part in parts]
+    paths = {path: None for _, files in found for path in files}
+    samples = {_path(key): key for key in histories} if paths else {}
+    result: dict[Path, bytes | None] = {}
+    for path in paths:
+        kept = [(part, files.get(path)) for part, files in found]
+        key = samples.get(path)
+        result[path] = _smallest(kept) if key is None else _latest(path, kept, key, histories[key])
+    return result
+
+
+def _path(key: SampleKey) -> Path:
+    return Path(JOBS, key.model, f"{file_stem(key.prompt_id)}.{key.seed}.json")
+
+
+def _latest(path: Path, kept: Sequence[Kept], key: SampleKey, history: United) -> bytes | None:
+    """Returns the latest of what folders keep of a sample; a job that the latest one forgot has ended."""
+    having = [(part, content) for part, content in kept if key in part.samples]
+    latest = [one for one in having if _has_all(one[0], key, history)] or having
+    if history.clip_of is not None:
+        latest = [one for one in latest if one[0].samples[key][-1].status == "ok"] or latest
+        return _smallest(latest)
+    files = [one for one in latest if one[1] is not None]
+    for (first, one), (other, another) in pairwise(files):
+        if one != another:
+            what = f"got another in {other.folder / path} than in {first.folder / path}, and no clip of either"
+            todo = "repeat the command of one folder until it has the clip, or leave one out"
+            raise BenchError(f"expected one job of each prompt and seed, {what}; {todo}")
+    return _smallest(files)
+
+
+def _smallest(kept: Sequence[Kept]) -> bytes | None:
+    """Returns the same file in any order of the folders."""
+    return min((content for _, content in kept if content is not None), default=None)
+
+
+def _has_all(part: Part, key: SampleKey, history: United) -> bool:
+    """Returns whether a folder has every attempt of a sample."""
+    own = united([part.samples[key]])
+    return own is not None and own.texts == history.texts
