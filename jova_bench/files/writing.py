@@ -29,6 +29,14 @@ def write_file(path: Path, content: str | bytes) -> None:
         file.write(content.encode() if isinstance(content, str) else content)
 
 
+def keep_file(path: Path, content: bytes | None) -> None:
+    """Writes a file, or removes it if there is no content; does not touch one that is so already."""
+    if content is None:
+        path.unlink(missing_ok=True)
+    elif not path.is_file() or path.read_bytes() != content:
+        write_file(path, content)
+
+
 def check_writable(folder: Path) -> None:
     """Checks, before any work, that files can be written into a folder that is there or can be made.
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from jova_bench.cache import DiskCache
 from jova_bench.digests import file_digest
 from jova_bench.errors import BenchError
-from jova_bench.files.writing import write_file
+from jova_bench.files.writing import keep_file, write_file
 from jova_bench.formatting.messages import shown
 from jova_bench.keys import SampleKey, ScoreKey
 from jova_bench.records import Sample, Score
@@ -85,10 +85,7 @@ def merge(target: Path, sources: Sequence[Path]) -> int:
         if old is None or manifest != old.manifest:
             store.write_manifest(manifest)
         for path, content in jobs.items():
-            if content is None:
-                (target / path).unlink(missing_ok=True)
-            else:
-                _write(target / path, content)
+            keep_file(target / path, content)
         lines = [line for key, one in samples.items() for line in _lines(key, one, clips.get(key), store)]
         if added:
             # At once: there is no moment in which an attempt is missing.
@@ -101,14 +98,15 @@ def merge(target: Path, sources: Sequence[Path]) -> int:
 
 
 def _tables(manifest: Manifest) -> Manifest:
-    """Returns what tables depend on: all but who made it."""
+    """Returns what tables depend on: all but its provenance."""
     return manifest.model_copy(update={"provenance": ()})
 
 
 def _united(key: SampleKey, old: Part | None, parts: Sequence[Part]) -> _Sample:
     """Unites what folders have of a sample. Raises BenchError if two have different draws of it."""
     own = [] if old is None else old.samples.get(key, [])
-    having = [part for part in parts if key in part.samples]
+    # Most are as they were merged before.
+    having = [part for part in parts if key in part.samples and part.samples[key] != own]
     history = united([own, *(part.samples[key] for part in having)])
     if history is None:
         every = [*([old] if old and own else []), *having]
@@ -119,9 +117,9 @@ def _united(key: SampleKey, old: Part | None, parts: Sequence[Part]) -> _Sample:
             f"expected one sample of {what}, got another in {second} than in {first}; "
             "a second draw is no merge: leave one of the folders out"
         )
-    had = united([own]) if own else None
     clip_of = None if history.clip_of is None else [old, *having][history.clip_of]
-    return _Sample(history, own, clip_of, is_more=had is None or had.texts != history.texts)
+    had = united([own]) if own and having else history
+    return _Sample(history, own, clip_of, is_more=not own or had is None or had.texts != history.texts)
 
 
 def _scores(parts: Sequence[Part]) -> dict[ScoreKey, tuple[Score, Part]]:
@@ -171,12 +169,6 @@ def _lines(key: SampleKey, sample: _Sample, clip: tuple[Path, Path] | None, stor
     if clip is not None:
         path, _ = clip
         place = store.clip_path(*key, path.suffix)  # Where names differ in letter case alone, another than before.
-        _write(place, path.read_bytes())
+        keep_file(place, path.read_bytes())
         kept = place.relative_to(store.folder).as_posix()
     return [line.model_copy(update={"clip": kept if line.status == "ok" else None}) for line in sample.history.lines]
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Writes a file that is not there as it is."""
-    if not path.is_file() or path.read_bytes() != content:
-        write_file(path, content)
