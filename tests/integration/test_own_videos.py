@@ -42,13 +42,13 @@ audio = "{ltx}"
 [text]
 encoders = ["{umt5}"]
 [training]
-steps = 20
+steps = 6
 batch = 4
 warmup = 2
 log_every = 1
 save_every_s = 0
 [samples]
-every = 10
+every = 3
 prompts = "{root}/prompts.jsonl"
 steps = 1
 """
@@ -66,24 +66,24 @@ def once(folder):
 
 
 def film(folder: Path) -> None:
-    """Ten videos in mixed formats; nine have one head, and one of them no sound."""
+    """Six videos in mixed formats; five have one head, and one of them no sound."""
     folder.mkdir()
-    for number in range(10):
+    for number in range(6):
         drawn = head(number)
         frames, fps = enlarged(drawn.frames), (24, 25, 30)[number % 3]
         frames = frames[[min(72, round(k * 25 / fps)) for k in range(73 * fps // 25)]]
-        if number in (1, 5):  # portrait
+        if number == 1:  # portrait
             frames = np.pad(frames, ((0, 0), (32, 32), (0, 0), (0, 0)), mode="edge")
-        if number == 9:
+        if number == 3:
             frames = np.concatenate([frames, enlarged(head(11).frames)[: len(frames)]], axis=2)
-        sound = np.zeros(73 * 640, np.float32) if number == 8 else drawn.audio
+        sound = np.zeros(73 * 640, np.float32) if number == 4 else drawn.audio
         stereo = np.repeat(np.stack([sound, sound]), 3, axis=1)  # 48 kHz
         as_others_write(folder / f"v{number}.{('mp4', 'mkv', 'mov')[number % 3]}", frames, stereo, fps, 48_000)
-    rows = (f"v{number}.{('mp4', 'mkv', 'mov')[number % 3]},place red now,a head,a low voice" for number in range(10))
+    rows = (f"v{number}.{('mp4', 'mkv', 'mov')[number % 3]},place red now,a head,a low voice" for number in range(6))
     (folder / "texts.csv").write_text("source,transcript,video_caption,audio_caption\n" + "\n".join(rows) + "\n")
 
 
-def test_ten_videos_become_a_model_and_its_scored_clips(
+def test_six_videos_become_a_model_and_its_scored_clips(
     tmp_path, wan_folder, ltx_audio_folder, text_folders, monkeypatch, capsys
 ):
     def run(*words):
@@ -99,9 +99,9 @@ def test_ten_videos_become_a_model_and_its_scored_clips(
     last = {line["id"]: line for line in lines}.values()
     why = {line["source"]: {reason["code"] for reason in line["reasons"]} for line in last}
     kept = [line for line in last if line["status"] == "kept"]
-    assert len(kept) == 8
-    assert "silent" in why["v8.mov"]
-    assert "two_faces" in why["v9.mp4"]
+    assert len(kept) == 4
+    assert "silent" in why["v4.mkv"]
+    assert "two_faces" in why["v3.mp4"]
 
     (tmp_path / "train.toml").write_text(
         TRAINING.format(root=tmp_path, wan=wan_folder, ltx=ltx_audio_folder, umt5=umt5)
@@ -133,12 +133,12 @@ def test_ten_videos_become_a_model_and_its_scored_clips(
     assert f"Signal {signal.SIGKILL.value}" in broken.stderr
     (stage,) = (tmp_path / "out").iterdir()
     begun = (stage / "model.jsonl").read_text().splitlines()
-    assert len(begun) == 9  # It was killed in the tenth step.
+    assert len(begun) == 2  # It was killed in the third step.
     ended = train()
     assert ended.returncode == 0, ended.stderr
     lines = (stage / "model.jsonl").read_text().splitlines()
-    assert lines[:9] == begun  # with the speeds of steps that were not taken again
-    assert [json.loads(line)["step"] for line in lines] == [*range(20)]
+    assert lines[:2] == begun  # with the speeds of steps that were not taken again
+    assert [json.loads(line)["step"] for line in lines] == [*range(6)]
     assert len(list((stage / "samples").iterdir())) == 2
 
     first = tmp_path / "first.mp4"
@@ -150,6 +150,6 @@ def test_ten_videos_become_a_model_and_its_scored_clips(
     assert not np.array_equal(media.read(tmp_path / "second.mp4").frames, clip.frames)
 
     words = ("--model", f"jova:{stage}", "--suite", tmp_path / "prompts.jsonl", "--profile", "standard")
-    run("run", *words, "--metrics", "av_align", "--out", tmp_path / "run")
+    run("run", *words, "--metrics", "av_align", "--workers", "0", "--out", tmp_path / "run")
     rows = [json.loads(line) for line in (tmp_path / "run" / "scores.jsonl").read_text().splitlines()]
     assert [row["status"] for row in rows] == ["ok"]

@@ -246,7 +246,7 @@ def test_a_command_runs_weights_of_a_user(suite, weights, tmp_path, monkeypatch,
         tmp_path / "run",
     ]
     for given in (weights.name, weights, tmp_path / "my weights"):  # Another path of the same folder is the same model.
-        assert call(capsys, *words, "--model", f"jova-edit:{given}")[0] == 0
+        assert call(capsys, *words, "--model", f"jova-edit:{given}", "--workers", 0)[0] == 0
     (sample,) = read_run(tmp_path / "run").samples
     assert sample.model == f"jova-edit-{weights.name}"
     model = JovaEditor("cpu", weights)
