@@ -40,6 +40,7 @@ def choose(
         models=rows,
         columns=recut(columns, summary),
         ranks={},
+        untested={},
         made={model: board.made[model] for model in rows if model in board.made},
         common=common,
         asked=board.about()["prompts"],

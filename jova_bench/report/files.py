@@ -12,6 +12,7 @@ from jova_bench.comparison.compare import set_metrics
 from jova_bench.comparison.results import read_results
 from jova_bench.errors import BenchError
 from jova_bench.formatting.messages import shown
+from jova_bench.identity import Identity
 from jova_bench.models.registry import CONTROLS
 from jova_bench.report.choice import choose
 from jova_bench.report.clip_counts import count_clips
@@ -77,7 +78,8 @@ def read_leaderboard(
     )
     board = choose(whole, metrics, models)
     tested = tuple(model for model in every if model not in CONTROLS)
-    return replace(board, ranks=_ranks(run_folder, tested, board, assets), tested=tested)
+    found, untested = _ranks(run_folder, tested, board, assets)
+    return replace(board, ranks=found, untested=untested, tested=tested)
 
 
 def write_report(
@@ -95,8 +97,10 @@ def write_report(
 
 def _ranks(
     run_folder: str | os.PathLike[str], tested: Sequence[str], board: Leaderboard, assets: AssetTable | None
-) -> Ranks:
-    """Ranks the models of a table; empty for a run that cannot be tested: not fully scored, or without specifications.
+) -> tuple[Ranks, Mapping[Identity, str]]:
+    """Ranks the models of a table, and says why tests are missing; both empty for a run that cannot be tested.
+
+    It is not fully scored, or without specifications.
 
     Args:
         run_folder: folder of the run.
@@ -105,10 +109,10 @@ def _ranks(
         assets: weights of the metrics.
     """
     if len(set(tested) & set(board.models)) < 2:
-        return {}
+        return {}, {}
     try:
         results = read_results(run_folder)
     except BenchError:
-        return {}
+        return {}, {}
     sets = set_metrics(list(results.specs.values()), [results], assets=assets)
     return ranks(results, tested, sets, {column.identity for column in board.columns}, board.models)

@@ -11,6 +11,7 @@ from jova_bench.models.registry import CONTROLS
 from jova_bench.records import Direction
 from jova_bench.report.cells import Column, no_value
 from jova_bench.report.leaderboard import Leaderboard
+from jova_bench.report.statements import averages, untested_text
 from jova_bench.summary import Estimate, attempts_text
 
 ARROW: dict[Direction, str] = {"up": r"$\uparrow$", "down": r"$\downarrow$", "target": r"$\to$ real"}
@@ -19,8 +20,11 @@ _SPECIAL = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
     "[": "{[}", "]": "{]}", "*": "{*}", "|": r"\textbar{}",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
-    "→": r"$\to$", "–": "--", "∞": r"$\infty$",
+    "→": r"$\to$", "–": "--", "∞": r"$\infty$", "−": "$-$", "≥": r"$\geq$", "≤": r"$\leq$", "≈": r"$\approx$",
+    "×": r"$\times$", "±": r"$\pm$", "·": r"$\cdot$", "…": r"\ldots{}", "°": r"$^\circ$", "²": "$^2$", "µ": r"$\mu$",
 }  # fmt: skip
+LETTERS = 12
+"""Letters that a comment names."""
 
 
 def latex(board: Leaderboard) -> str:
@@ -32,7 +36,17 @@ def latex(board: Leaderboard) -> str:
     asked = f"suite {about['suite']}, profile {about['profile']}, {about['prompts']} prompts"
     head = f"% {one_line(asked)}. Needs \\usepackage{{booktabs}}."
     tables = [*_tables(board), *(one for name, part in board.parts.items() for one in _tables(part, name))]
-    return "\n\n".join([head, *tables]) + "\n"
+    text = "\n\n".join(tables)
+    return "\n\n".join([f"{head}{engine(text)}", text]) + "\n"
+
+
+def engine(text: str) -> str:
+    """Returns a comment on what compiles a table, where pdflatex alone may lack letters of it; else nothing."""
+    letters = "".join(dict.fromkeys(letter for letter in text if not letter.isascii()))[:LETTERS]
+    return letters and (
+        f"\n% Has letters that pdflatex may lack ({letters}): compile with lualatex or xelatex, "
+        "\\usepackage{fontspec} and a \\setmainfont that has them."
+    )
 
 
 def _tables(board: Leaderboard, of_part: str | None = None) -> list[str]:
@@ -46,11 +60,20 @@ def _table(board: Leaderboard, family: str, shown: Sequence[Column], of_part: st
     groups = [[_row(board, model, shown) for model in group] for group in (ranked, controls) if group]
     where = f"{board.about()['suite']} suite" + (f", {of_part}" if of_part else "")
     pairs = f"pairs of the {len(board.tested)} models of the run" if board.narrowed else "pairs"
+    means = averages(shown, board.manifest)
     caption = (
-        f"{escaped(family)} on the {escaped(where)}: means over prompts with 95\\,\\% "
-        f"intervals; these checkpoints, not other trainings. Bold: a paired test (Holm over {pairs}) puts it before "
-        "every other ranked model; superscripts: ranks that the tests leave open."
+        f"{escaped(family)} on the {escaped(where)}: {escaped(means)}, with 95\\,\\% "
+        "intervals; these checkpoints, not other trainings."
     )
+    if any(column.identity in board.ranks for column in shown):
+        caption += (
+            f" Bold: a paired test (Holm over {pairs}) puts it before every other ranked model; superscripts: ranks "
+            "that the tests leave open."
+        )
+    elif len(ranked) > 1:
+        caption += " Nothing is bold, for no test was made."
+    if untested := untested_text(shown, board.untested):
+        caption += f" {escaped(untested)}."
     if board.attempts:
         caption += f" {escaped(attempts_text(board.attempts))}."
     lines = [

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from jova_bench.formatting.text import escaped, plain, spreadsheet, table
+from jova_bench.identity import Identity
 from jova_bench.metrics.labels import ARROWS, OTHER, families
 from jova_bench.models.registry import CONTROLS
 from jova_bench.report import slices
@@ -23,6 +24,7 @@ from jova_bench.report.costs import cost_table, price_columns, price_records, pr
 from jova_bench.report.native_formats import about_formats, format_rows
 from jova_bench.report.notes import Notes
 from jova_bench.report.ranks import Ranks
+from jova_bench.report.statements import averages, ranks_text, untested_text
 from jova_bench.runs.costs import Price
 from jova_bench.runs.manifest import Manifest
 from jova_bench.summary import ABOUT_ATTEMPTS, AttemptCounts, Cost, Summary, attempts_text
@@ -60,6 +62,8 @@ class Leaderboard:
     """Number of prompts of the whole table, of which this is a part; None for a whole one."""
     in_order: bool = False
     """Whether the columns stand in one table, in an order that was asked for, instead of one by family."""
+    untested: Mapping[Identity, str] = field(default_factory=dict)
+    """Why some or all pairs of ranked models have no test, by metric: no rank is no evidence of no difference."""
 
     @property
     def attempts(self) -> tuple[AttemptCounts, ...]:
@@ -141,6 +145,8 @@ class Leaderboard:
             for model, rank in of_metric.items()
         ]
         value: dict[str, Any] = {"about": self.about(), "records": self.records(), "cost": cost, "ranks": ranks}
+        if self.untested:
+            value["untested"] = [{"identity": one, "reason": reason} for one, reason in self.untested.items()]
         if self.narrowed:
             value["tested"] = self.tested
         value["made"] = [{"model": model, **one.record()} for model, one in self.made.items()]
@@ -172,7 +178,8 @@ class Leaderboard:
         notes = Notes()
         parts = ["# Leaderboard", ", ".join(f"{key} {plain(value)}" for key, value in self.about().items()) + "."]
         parts.append(
-            "Means over prompts with 95 % intervals over prompts (sampling seeds averaged first); they speak of "
+            f"M{escaped(averages(self.columns, self.manifest))[1:]}, "
+            "with 95 % intervals over prompts (sampling seeds averaged first); they speak of "
             "these checkpoints, not of other trainings. In parentheses the number of clips, or how many are ok / "
             "undefined / failed. ↑ more is better, ↓ less is better, → real: should match the real clips."
         )
@@ -184,8 +191,13 @@ class Leaderboard:
             parts += [f"**{title}**\n\n{text}" for title, text in self.of_common()._families(notes)]
         for tag in slices.tags_of(self.summary):
             parts += [f"## By {escaped(tag)}", slices.ABOUT, *self._slices(tag, notes)]
+        if self.ranks or self.untested:
+            parts.append("## Ranks")
         if self.ranks:
-            parts += ["## Ranks", self._ranks()]
+            others = self.tested if self.narrowed else ()
+            parts.append(ranks_text(self.columns, self.models, self.ranks, others))
+        if untested := untested_text(self.columns, self.untested):
+            parts.append(f"{escaped(untested)}.")
         parts += ["## Cost", cost_table(self.models, self.summary.cost, self.made, self.prices)]
         if self.made:
             parts += ["## Clips", ABOUT_CLIPS, _rows_table(*clips_rows(self.models, self.made, self.attempts))]
@@ -234,23 +246,6 @@ class Leaderboard:
                     body.append([escaped(value), escaped(model), *cells])
             tables.append(f"**{title}**\n\n{table([escaped(tag), 'Model', *labels], body)}")
         return tables
-
-    def _ranks(self) -> str:
-        """Formats ranks with metrics as rows, since there are more of them than models."""
-        about = (
-            "Paired tests of every two models, Holm over the pairs of each metric. Models that no test tells apart "
-            "share a range; controls are not ranked, and there is no total."
-        )
-        if self.narrowed:
-            about += f" Ranks are among the models shown; the pairs are those of {escaped(', '.join(self.tested))}."
-        ranked = [model for model in self.models if any(model in of_metric for of_metric in self.ranks.values())]
-        body = [
-            [f"{escaped(column.label)} {ARROWS[column.direction]}"]
-            + [found[model].text if model in found else "" for model in ranked]
-            for column in self.columns
-            if (found := self.ranks.get(column.identity))
-        ]
-        return f"{about}\n\n{table(['Metric', *map(escaped, ranked)], body)}"
 
     def _row(self, model: str) -> dict[str, float | int | None]:
         row: dict[str, float | int | None] = {}

@@ -13,7 +13,7 @@ from textwrap import wrap
 from jova_bench.formatting.text import counted, decimals, number, one_line
 from jova_bench.models.registry import CONTROLS
 from jova_bench.report.cells import Column, no_value
-from jova_bench.report.latex import ARROW, escaped, minus
+from jova_bench.report.latex import ARROW, engine, escaped, minus
 from jova_bench.report.leaderboard import Leaderboard
 from jova_bench.report.notes import reasons_text
 from jova_bench.report.paper_caption import caption, label, measured_by
@@ -58,7 +58,8 @@ def paper(board: Leaderboard) -> str:
     if board.common is not None:
         head.append(f"% Models made different clips: {one_line(board.common.about)} Other formats show those means.")
     tables = [_table(board), *(_table(board.at(name), name) for name in board.slices)]
-    return "\n".join(head) + "\n" + "\n\n".join([*tables, measured_by(board)]) + "\n"
+    text = "\n\n".join([*tables, measured_by(board)])
+    return "\n".join(head) + f"{engine(text)}\n{text}\n"
 
 
 def _table(board: Leaderboard, of_slice: str | None = None) -> str:

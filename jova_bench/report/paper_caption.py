@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable, Sequence
 
@@ -10,6 +11,7 @@ from jova_bench.report.cells import Column
 from jova_bench.report.latex import ARROW, escaped
 from jova_bench.report.leaderboard import Leaderboard
 from jova_bench.report.papers import papers
+from jova_bench.report.statements import averages, untested_text
 from jova_bench.report.tex_text import breakable
 from jova_bench.summary import Estimate, attempts_text
 
@@ -20,6 +22,15 @@ MADE = "metric and version, profile and bench that is followed, evaluator, diges
 
 def label(board: Leaderboard, of_slice: str | None = None) -> str:
     r"""Returns what `\ref` calls the table."""
+    name = _slug(board, of_slice)
+    if of_slice is None:
+        return name
+    taken = [_slug(board), _appendix(board), *(_slug(board, one) for one in board.slices)]
+    # Values of other scripts, and those that differ in signs alone, have the same letters.
+    return name if taken.count(name) == 1 else f"{name}-{hashlib.sha256(of_slice.encode()).hexdigest()[:DIGITS]}"
+
+
+def _slug(board: Leaderboard, of_slice: str | None = None) -> str:
     words = re.findall(r"[a-z0-9]+", f"{board.summary.suite} {of_slice or ''}".lower())
     return f"tab:{'-'.join(words) or 'results'}"
 
@@ -34,10 +45,9 @@ def caption(board: Leaderboard, of_slice: str | None, notes: bool) -> str:
     """
     shown = [estimate for column in board.columns for estimate in column.cells.values()]
     where = f"Suite {board.summary.suite}, {board.summary.profile} profile" + (f", {of_slice}" if of_slice else "")
-    sets = [column.label for column in board.columns if any(e.level == "set" for e in column.cells.values())]
-    of_sets = f"means over prompts ({', '.join(sets)}: one value of all clips)" if sets else "means over prompts"
+    means = averages(board.columns, board.manifest)
     parts = [
-        f"{escaped(where)}: {escaped(of_sets)}, with 95\\,\\% intervals over prompts below them; "
+        f"{escaped(where)}: {escaped(means)}, with 95\\,\\% intervals over prompts below them; "
         f"{_counts(shown)}. They speak of these checkpoints, not of other trainings",
         *_tests(board),
     ]
@@ -81,6 +91,8 @@ def _tests(board: Leaderboard) -> list[str]:
         )
     elif len(ranked) > 1:
         found.append("Nothing is bold, for no test was made")
+    if untested := untested_text(board.columns, board.untested):
+        found.append(escaped(untested))
     if controls:
         found.append(f"{escaped(', '.join(controls))}: control{'s' * (len(controls) > 1)}, not ranked")
     return found

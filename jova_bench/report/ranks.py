@@ -41,6 +41,8 @@ class Rank:
         return self.of > 1 and self.last == 1
 
 
+LOST = "the run no longer has their features"
+"""Why distances of sets are not tested in a folder without `features/`, such as a published one."""
 Ranks = Mapping[Identity, Mapping[str, Rank]]
 """Ranks by metric identity, by model; metrics with a value for fewer than two models are missing."""
 
@@ -51,7 +53,7 @@ def ranks(
     sets: Mapping[Identity, SetMetric],
     identities: Collection[Identity] | None = None,
     among: Sequence[str] | None = None,
-) -> Ranks:
+) -> tuple[Ranks, Mapping[Identity, str]]:
     """Ranks models by paired tests of every pair, with Holm over the pairs of each metric.
 
     A model stands before another only if it also has a value wherever the other has one. What the tests say of two
@@ -63,8 +65,12 @@ def ranks(
         sets: set metrics by identity.
         identities: metrics to rank in; None for all.
         among: models that are ranked among each other; None for all that are tested.
+
+    Returns:
+        The ranks, and why tests of shown models are missing, by metric; a metric without any test has no ranks.
     """
     found: dict[Identity, dict[str, Rank]] = {}
+    untested: dict[Identity, str] = {}
     for spec in results.specs.values():
         if identities is not None and spec.identity not in identities:
             continue
@@ -73,9 +79,16 @@ def ranks(
             continue
         pairs = list(combinations(valued, 2))
         rows = compared(results, results, pairs, [spec], sets)
-        orders = [order for pair, row in zip(pairs, rows, strict=True) if (order := _order(pair, row))]
         shown = [model for model in valued if among is None or model in among]
-        orders = [order for order in orders if set(order) <= set(shown)]
+        of_shown = [(pair, row) for pair, row in zip(pairs, rows, strict=True) if set(pair) <= set(shown)]
+        without = [row for _, row in of_shown if row.verdict == "not comparable" and row.p is None]
+        if without:
+            gone = set(results.gone.values())
+            reasons = dict.fromkeys(LOST if row.reason in gone else row.reason or "" for row in without)
+            untested[spec.identity] = "; ".join(reasons)
+            if len(without) == len(of_shown):
+                continue
+        orders = [order for pair, row in of_shown if (order := _order(pair, row))]
         found[spec.identity] = {
             model: Rank(
                 first=1 + sum(after == model for _, after in orders),
@@ -84,10 +97,12 @@ def ranks(
             )
             for model in shown
         }
-    return found
+    return found, untested
 
 
 def _has_value(results: Results, model: str, identity: Identity) -> bool:
+    if ColumnKey(model, identity) in results.gone:
+        return True
     parts = results.columns.get(ColumnKey(model, identity), {}).values()
     return any(not isinstance(part, Outcome) or part.value is not None for part in parts)
 

@@ -27,6 +27,7 @@ from jova_bench.report.leaderboard import Leaderboard
 from jova_bench.report.native_formats import about_formats, format_rows
 from jova_bench.report.notes import Notes
 from jova_bench.report.reported import ABOUT, Reported
+from jova_bench.report.statements import averages, untested_text
 from jova_bench.summary import ABOUT_ATTEMPTS, Estimate, attempts_text
 from jova_bench.votes.fit import VoteFit
 
@@ -116,6 +117,8 @@ def index_page(
         ratings=data["figures"][: len(data["figures"]) - sum(len(one["figures"]) for one in sweeps)],
         votes=section(votes) if votes else None,
         about_reported=ABOUT,
+        averages=f"M{averages(board.columns, board.manifest)[1:]}",
+        untested=untested_text(board.columns, board.untested),
         attempts=f"{ABOUT_ATTEMPTS} {attempts_text(board.attempts)}." if board.attempts else "",
         made=_clip_tables(board),
         values=data["values"],

@@ -25,7 +25,10 @@ ABOUT = (
     "generation, scored it. Two numbers compare where their `identity` is the same: metric, version, evaluator, "
     "weights and parameters."
 )
-A_RUN = "The folder is a run of jova\\_bench, too: `jova-bench report FOLDER`. `manifest.json` says what made it."
+A_RUN = (
+    "The folder is a run of jova\\_bench, too: `jova-bench report FOLDER`. `manifest.json` says what made it. "
+    "It has no features of clips: tests of distances between sets, such as FVD, are in the leaderboard below alone."
+)
 WHOLE = "- No prompt and no clip: they are here under the suite's licence. Models' own terms may bind what they made."
 REPLACED = "- Paths, addresses, names and secrets of the machine and its user: PATH, HOST, USER, SECRET stand for them."
 

@@ -18,6 +18,7 @@ from jova_bench.report.hub.cards import TASK
 from jova_bench.report.hub.tables import SPLIT
 from jova_bench.report.hub.yaml import front_matter, yaml_text
 from jova_bench.report.leaderboard import Leaderboard
+from jova_bench.report.statements import averages
 from jova_bench.summary import Estimate
 
 DATASET = "YOUR-NAME/YOUR-DATASET"
@@ -100,8 +101,9 @@ def model_card(board: Leaderboard, model: str) -> str:
     parts = [
         f"<!-- Write the id of the data set for {DATASET}, wherever it stands. -->",
         f"## Scores on {escaped(suite)}",
-        f"Means over {counted(about['prompts'], 'prompt')} with 95 % intervals over prompts, of this checkpoint; in "
-        f"parentheses the number of clips. [All scores]({ADDRESS}).",
+        f"M{escaped(averages(columns, board.manifest))[1:]}, with 95 % intervals over "
+        f"{counted(about['prompts'], 'prompt')}, of this checkpoint; in parentheses the number of clips. "
+        f"[All scores]({ADDRESS}).",
         table(["Metric", "Value", "Identity"], body),
     ]
     return f"{front_matter({'model-index': [{'name': model, 'results': [results]}]})}\n" + "\n\n".join(parts) + "\n"

@@ -11,6 +11,8 @@ import pytest
 from jova_bench.formatting.text import decimals, number
 from jova_bench.report.choice import choose
 from jova_bench.report.files import VIEWS, read_leaderboard
+from jova_bench.report.hub.models import model_card
+from jova_bench.report.latex import escaped
 from jova_bench.report.leaderboard import leaderboard
 from jova_bench.report.paper import TEXT_WIDTH, paper
 from jova_bench.report.papers import papers
@@ -18,6 +20,7 @@ from jova_bench.report.tex_text import breakable, width
 from jova_bench.summary import Summary
 from support.estimates import estimate
 from support.made_runs import Clips, Spread, blank_manifest, made_run, undefined
+from support.specs import clip_spec
 
 LONG = f"a_model.with-a_long_name_and_then_{'x' * 60}"
 FIVE = ["lse_c", "wer", "loudness", "mouth_audio_offset", "fvd"]
@@ -128,7 +131,7 @@ def test_bold_is_what_the_tests_put_before_every_other_row(folder, board):
     best = {
         (model, place)
         for place, column in enumerate(board.columns)
-        for model, rank in board.ranks[column.identity].items()
+        for model, rank in board.ranks.get(column.identity, {}).items()
         if rank.best
     }
     assert bold(board) == best >= {("jova", 0), ("jova", 1)}
@@ -187,6 +190,34 @@ def test_identities_stand_whole_in_the_appendix(board):
     assert "git commit 0123abcd" in appendix
 
 
+def test_the_caption_says_what_a_metric_declares_of_its_mean():
+    """By the specification, whatever the name: errors of all clips over words of all."""
+    words, letters = (clip_spec(name, micro=unit) for name, unit in (("x", "spoken_words"), ("y", "new_words")))
+    rows = tuple(estimate("m", spec.name, spec.identity) for spec in (words, letters, clip_spec("wer")))
+    summary = Summary(schema_version=1, suite="s", profile="standard", estimates=rows, cost=())
+    board = leaderboard(summary, blank_manifest(specs=(words, letters, clip_spec("wer"))))
+    said = "eans over prompts (x: weighted by the words of each transcript; y: weighted by the new words of each"
+    views = (choose(board, ["x", "y", "wer"]), board)
+    assert all(said in VIEWS["tex"](view) for view in views)
+    assert all(said in view.markdown() for view in views)
+    assert said in model_card(board, "m")
+
+
+@pytest.mark.parametrize(
+    ("values", "alike"),
+    [(("a b", "a-b", "a_b"), "tab:s-lang-a-b"), (("模", "型"), "tab:s-lang"), (("identities",), None)],
+)
+def test_every_table_has_a_label_of_its_own(values, alike):
+    rows = tuple(estimate("m", slice=part) for part in (None, *(f"lang={value}" for value in values)))
+    board = leaderboard(
+        Summary(schema_version=1, suite="s", profile="standard", estimates=rows, cost=()), blank_manifest()
+    )
+    labels = re.findall(r"\\label\{(.*?)\}", paper(choose(board, ["lse_c"])))
+    assert len(labels) == len(set(labels)) == 2 + len(values)
+    if alike:
+        assert sum(re.fullmatch(rf"{alike}-[0-9a-f]{{8}}", one) is not None for one in labels) == len(values)
+
+
 def wide(count):
     """So many columns that each take about a fifth of the width."""
     rows = tuple(
@@ -238,6 +269,24 @@ def test_what_stands_side_by_side_fits_by_estimate(board, columns):
                     texts.append(width(re.sub(r"[{}$]", "", plain(printed)), small))
             total += max(texts) + 8
         assert total <= TEXT_WIDTH
+
+
+def test_the_head_says_what_compiles_letters_of_other_scripts():
+    def head(model):
+        board = choose(
+            leaderboard(
+                Summary(schema_version=1, suite="s", profile="standard", estimates=(estimate(model),), cost=()),
+                blank_manifest(),
+            ),
+            ["lse_c"],
+        )
+        return [VIEWS["tex"](one).split(r"\begin")[0] for one in (board, replace(board, in_order=False))]
+
+    assert all(
+        "% Has letters that pdflatex may lack (模型): compile with lualatex or xelatex" in one for one in head("模型")
+    )
+    assert not any("pdflatex" in one for one in head("jova"))
+    assert escaped("5 ≥ 3 − 1 × 2") == r"5 $\geq$ 3 $-$ 1 $\times$ 2"
 
 
 # --- compiled ---

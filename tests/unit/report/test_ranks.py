@@ -11,9 +11,11 @@ import pytest
 from jova_bench import cli
 from jova_bench.comparison.results import read_results
 from jova_bench.errors import BenchError
+from jova_bench.report import files
 from jova_bench.report.files import read_leaderboard, write_report
 from jova_bench.report.latex import escaped, latex
 from jova_bench.report.leaderboard import leaderboard
+from jova_bench.report.paper import paper
 from jova_bench.report.ranks import Rank, ranks
 from jova_bench.report.reported import read_reported
 from jova_bench.summary import Estimate, Summary
@@ -40,7 +42,7 @@ def run(folder):
 
 def found_ranks(folder, models, sets=None):
     results = read_results(folder)
-    by_name = {results.specs[identity].name: of for identity, of in ranks(results, models, sets or {}).items()}
+    by_name = {results.specs[identity].name: of for identity, of in ranks(results, models, sets or {})[0].items()}
     return {name: {model: rank.text for model, rank in of.items()} for name, of in by_name.items()}
 
 
@@ -62,8 +64,8 @@ def test_sets_are_ranked_by_swaps(tmp_path):
     made_run(tmp_path / "run", {"near": {"spread": near}, "far": {"spread": 2 * near}}, [Spread()])
     sets = {Spread().spec.identity: Spread()}
     assert found_ranks(tmp_path / "run", ["near", "far"], sets) == {"spread": {"near": "1", "far": "2"}}
-    # Without what measures the distance nothing can be told.
-    assert found_ranks(tmp_path / "run", ["near", "far"]) == {"spread": {"near": "1–2", "far": "1–2"}}
+    # Without what measures the distance nothing is tested, which is no tie.
+    assert found_ranks(tmp_path / "run", ["near", "far"]) == {}
 
 
 def test_a_model_that_lacks_values_is_not_put_first(tmp_path):
@@ -90,7 +92,36 @@ def test_models_with_other_seeds_are_not_ranked_apart(tmp_path):
         .replace('"two","prompt_id":"p00","seed":0', '"two","prompt_id":"p00","seed":1')
     )
     (tmp_path / "run" / "samples.jsonl").write_text(samples)
-    assert found_ranks(tmp_path / "run", ["one", "two"])["score"] == {"one": "1–2", "two": "1–2"}
+    assert found_ranks(tmp_path / "run", ["one", "two"]) == {}
+    (why,) = read_leaderboard(tmp_path / "run").untested.values()
+    assert why.startswith("other seeds: ")
+
+
+def test_every_view_says_that_a_distance_without_features_has_no_test(tmp_path, monkeypatch):
+    """With features `near` is first; without them no view takes it for a tie, and the other column keeps its tests."""
+    monkeypatch.setattr(files, "set_metrics", lambda *given, **more: {Spread().spec.identity: Spread()})
+    near = np.random.default_rng(3).normal(size=(20, 3))
+    values = {"near": {"spread": near, "score": TWENTY + 1}, "far": {"spread": 2 * near, "score": TWENTY}}
+    folder = made_run(tmp_path / "run", values, [Spread(), Clips("score")])
+    whole = read_leaderboard(folder, metrics=["spread", "score"])
+    assert not whole.untested
+    assert whole.ranks[Spread().spec.identity]["near"].best
+    shutil.rmtree(folder / "features")
+    board = read_leaderboard(folder, metrics=["spread", "score"])
+    assert [(board.columns[1].identity)] == list(board.ranks)
+    said = (
+        "Not every pair could be tested, so that nothing here says whether these models differ: spread "
+        "(the run no longer has their features)."
+    )
+    family = read_leaderboard(folder)
+    assert all(said in text for text in (board.markdown(), paper(board), latex(family), family.markdown()))
+    reason = {"identity": Spread().spec.identity, "reason": "the run no longer has their features"}
+    assert json.loads(board.json())["untested"] == [reason]
+    assert "Bold: paired tests" in paper(board)
+    alone = paper(read_leaderboard(folder, metrics=["spread"]))
+    assert "Nothing is bold, for no test was made" in alone
+    assert said in alone
+    assert str(tmp_path) not in alone
 
 
 def test_the_leaderboard_shows_ranges_and_no_total(tmp_path):
