@@ -46,8 +46,9 @@ def caption(board: Leaderboard, of_slice: str | None, notes: bool) -> str:
     shown = [estimate for column in board.columns for estimate in column.cells.values()]
     where = f"Suite {board.summary.suite}, {board.summary.profile} profile" + (f", {of_slice}" if of_slice else "")
     means = averages(board.columns, board.manifest)
+    intervals = ", with 95\\,\\% intervals over prompts below them" if any(one.ci for one in shown) else ""
     parts = [
-        f"{escaped(where)}: {escaped(means)}, with 95\\,\\% intervals over prompts below them; "
+        f"{escaped(where)}: {escaped(means)}{intervals}; "
         f"{_counts(shown)}. They speak of these checkpoints, not of other trainings",
         *_tests(board),
     ]

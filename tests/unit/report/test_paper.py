@@ -271,6 +271,15 @@ def test_what_stands_side_by_side_fits_by_estimate(board, columns):
         assert total <= TEXT_WIDTH
 
 
+def test_no_caption_promises_intervals_that_are_not_there():
+    (one, other) = (
+        Summary(schema_version=1, suite="s", profile="standard", estimates=(estimate("m", ci=ci),), cost=())
+        for ci in (None, (6.5, 6.8))
+    )
+    told = ["intervals" in paper(choose(leaderboard(a, blank_manifest()), ["lse_c"])) for a in (one, other)]
+    assert told == [False, True]
+
+
 def test_the_head_says_what_compiles_letters_of_other_scripts():
     def head(model):
         board = choose(
