@@ -20,7 +20,6 @@ from jova_baselines.external.job import Job, Planner
 from jova_baselines.external.manifest import Manifest, Options
 from jova_baselines.external.needs import requirements
 from jova_baselines.external.process import environment
-from jova_baselines.external.weights import described
 from jova_bench.arrays import Frames
 from jova_bench.errors import BenchError, Refused, Unavailable, UnfitClip
 from jova_bench.models.base import Generated, Media, Plan, Setting
@@ -101,12 +100,12 @@ class Baseline:
     @cached_property
     def settings(self) -> dict[str, Any]:
         """Settings that decide whether a comparison is fair; stored in the run's manifest."""
-        source, where = self.manifest.source, home.of(self.manifest)
+        source = self.manifest.source
         return {
             "title": self.manifest.title,
             "source": f"{source.repository}@{source.commit}" if source else None,
             "environment": home.packages_digest(self.manifest),
-            "weights": [described(one, home.fetched(where, one)) for one in self.manifest.weights],
+            "weights": home.described(self.manifest),
             **({"unpinned": ", ".join(found)} if (found := home.unpinned(self.manifest)) else {}),
             "weights_digest": home.weights_digest(self.manifest),
             "memory": str(self.manifest.memory),

@@ -12,8 +12,8 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from jova_baselines.external import pull
 from jova_baselines.external.manifest import Manifest, Options
-from jova_baselines.external.pull import recorded
 from jova_baselines.external.texts import Option
 from jova_baselines.external.weights import Weights
 from jova_bench.assets import table
@@ -157,13 +157,33 @@ def missing_weights(manifest: Manifest, home: Home) -> list[str]:
 
 def fetched(home: Home, one: Weights) -> str | None:
     """Returns the commit at which weights of the hub were fetched; None where none is recorded."""
-    return recorded(home.weights / one.folder).get(one.origin)
+    return pull.recorded(home.weights / one.folder).get(one.origin)
+
+
+def verified(home: Home, one: Weights) -> str | None:
+    """Returns the commit or digest that weights were fetched by and still are of; None where they were not verified.
+
+    They are verified when they are fetched, and count as changed when size or time of change does: reading tens of
+    gigabytes at every start would take minutes.
+    """
+    commit, names = fetched(home, one), list(files_of(home, one))
+    known = one.sha256 or one.md5 if one.hub is None else commit
+    if not names or known is None or (one.hub and one.pinned and commit != one.revision):
+        return None
+    of = known if one.hub is None else f"{one.hub}@{known}"
+    return known if pull.verified(home.weights / one.folder, names, of) else None
 
 
 def unpinned(manifest: Manifest) -> list[str]:
     """Returns the weights of which no commit or digest is stated, each with the commit at which it was fetched."""
     home = of(manifest)
-    return [one.at(fetched(home, one)) for one in manifest.weights if not one.pinned]
+    return [one.at(verified(home, one)) for one in manifest.weights if not one.pinned]
+
+
+def described(manifest: Manifest) -> list[str]:
+    """Returns origin and licence of all weights, and whether they are pinned and verified, for the run's manifest."""
+    home = of(manifest)
+    return [one.described(verified(home, one), here=bool(files_of(home, one))) for one in manifest.weights]
 
 
 def show_by_name(manifest: Manifest) -> dict[str, str]:
@@ -200,8 +220,8 @@ def packages_digest(manifest: Manifest) -> str | None:
 def weights_digest(manifest: Manifest) -> str | None:
     """Returns 12 hex digits of the names, sizes and revisions of the weights that exist; None if there are none.
 
-    They end in `?` where upstream states neither digest nor commit for one of the files: whether those are
-    the ones that others have cannot be known. Reading tens of gigabytes for a digest would take minutes at every start.
+    They end in `?` where upstream states neither digest nor commit for one of the files, or it was not verified:
+    whether those are the ones that others have cannot be known.
     """
     home, found = of(manifest), dict[Weights, list[str]]()
     for one in manifest.weights:
@@ -209,11 +229,13 @@ def weights_digest(manifest: Manifest) -> str | None:
             found[one] = [f"{name} {path.stat().st_size}" for name, path in lines.items()]
             commit = fetched(home, one)
             found[one] += [] if commit is None else [f"{one.origin}@{commit}"]
+            if verified(home, one) is None:  # Another file of the same size has another time, at least.
+                found[one] += [f"{name} of {path.stat().st_mtime_ns}" for name, path in lines.items()]
     if not found:
         return None
     text = "".join(f"{one.folder}/{line}\n" for one, lines in found.items() for line in lines)
-    unpinned = any(not one.pinned for one in found)
-    return short_digest(text.encode()) + (table.UNVERIFIED if unpinned else "")
+    unsure = any(not one.pinned or verified(home, one) is None for one in found)
+    return short_digest(text.encode()) + (table.UNVERIFIED if unsure else "")
 
 
 def files_of(home: Home, one: Weights) -> dict[str, Path]:

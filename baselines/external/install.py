@@ -12,6 +12,7 @@ from pathlib import Path
 from jova_baselines.external import home
 from jova_baselines.external.manifest import Manifest
 from jova_baselines.external.weights import Weights
+from jova_bench.assets.download import offline
 from jova_bench.assets.table import Terms
 from jova_bench.errors import BenchError
 
@@ -61,18 +62,21 @@ def code(manifest: Manifest) -> list[Step]:
 
 
 def weights(manifest: Manifest, accepted: Sequence[Terms], unpinned: bool = False) -> list[Step]:
-    """Returns the steps that download the missing files.
+    """Returns the steps that download the missing files, and verify those that are here and were not verified.
+
+    Files of which no commit or digest is known stay as they are, unless unpinned ones are asked for.
 
     Raises:
         BenchError: terms of a file were not accepted, or weights are unpinned and were not asked for as such.
     """
     where, steps = home.of(manifest), []
     for one in manifest.weights:
-        if not home.missing_weights(manifest.model_copy(update={"weights": (one,)}), where):
+        here = not home.missing_weights(manifest.model_copy(update={"weights": (one,)}), where)
+        commit, known = home.fetched(where, one), one.hub or one.sha256 or one.md5
+        if here and (not known or not (one.pinned or unpinned) or offline() or home.verified(where, one)):
             continue
-        if one.terms is not None and one.terms not in accepted:
+        if not here and one.terms is not None and one.terms not in accepted:
             raise BenchError(f"{one.hub or one.url} is {one.licence}: read its terms and add --accept {one.terms}")
-        commit = home.fetched(where, one)
         if not (one.pinned or commit or unpinned):
             raise BenchError(
                 f"{one.origin} is unpinned: no public source states a commit or digest; add --unpinned to fetch what "

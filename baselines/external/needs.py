@@ -49,7 +49,7 @@ def _weights(manifest: Manifest, one: Weights, where: home.Home) -> WeightFiles:
     stated = None if one.gb is None else round(one.gb * 1e9)
     measured = sum(path.stat().st_size for path in home.files_of(where, one).values())
     return WeightFiles(
-        name=one.at(home.fetched(where, one)),
+        name=one.at(home.verified(where, one)),
         licence=one.licence,
         terms=one.terms,
         size=measured if here else stated,

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 REVISION = ".revision"
 """Holds the repositories and their commits, beside the files."""
+VERIFIED = ".verified.json"
+"""Holds of each file whose digest was verified what it is of, its size and its time of change."""
 
 
 def main(order: dict[str, Any], folder: Path) -> None:
@@ -44,11 +47,14 @@ def main(order: dict[str, Any], folder: Path) -> None:
                 fetch(file, folder, meter)
         known = recorded(folder) | {order["hub"]: commit}
         write_file(folder / REVISION, "".join(f"{hub}@{of}\n" for hub, of in known.items()))
+        note(folder, [file.name for file in files], f"{order['hub']}@{commit}")
     else:
         (name,), digests = order["files"], dict[Any, str]()
         digests |= {kind: order[kind] for kind in ("sha256", "md5") if kind in order}
         if not digests or differs(folder / name, None, digests):
             fetch_address(order["url"], folder, name, None, digests, meter)
+        if digests:
+            note(folder, [name], next(iter(digests.values())))
     shutil.rmtree(folder / PARTS, ignore_errors=True)
 
 
@@ -57,6 +63,32 @@ def recorded(folder: Path) -> dict[str, str]:
     path = folder / REVISION
     lines = path.read_text(encoding="utf-8").split() if path.is_file() else []
     return dict((hub, commit) for hub, _, commit in (line.rpartition("@") for line in lines))
+
+
+def note(folder: Path, names: Sequence[str], of: str) -> None:
+    """Notes that files of a folder, as they are now, are those of a commit (`owner/name@commit`) or have a digest."""
+    from jova_bench.files.writing import write_file
+
+    write_file(folder / VERIFIED, json.dumps(_noted(folder) | {name: [of, *_state(folder / name)] for name in names}))
+
+
+def verified(folder: Path, names: Sequence[str], of: str) -> bool:
+    """Returns whether files were verified as those of a commit or digest, and are as they were then."""
+    noted = _noted(folder)
+    return all(noted.get(name) == [of, *_state(folder / name)] for name in names)
+
+
+def _noted(folder: Path) -> dict[str, Any]:
+    try:
+        found = json.loads((folder / VERIFIED).read_bytes())
+    except (OSError, ValueError):  # Without a note nothing is verified.
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _state(file: Path) -> tuple[int, int]:
+    about = file.stat()
+    return about.st_size, about.st_mtime_ns
 
 
 def hub_files(repository: str, revision: str, patterns: list[str], folder: Path) -> tuple[str, list[HubFile]]:

@@ -56,14 +56,22 @@ class Weights(Record):
         """Repository or address."""
         return str(self.hub or self.url)
 
-    def at(self, fetched: str | None) -> str:
-        """Returns the origin with commit or digest: the stated one, else that at which it was fetched."""
-        known = self.sha256 or self.md5 or (self.revision if self.pinned else fetched)
+    def at(self, verified: str | None) -> str:
+        """Returns the origin with the commit or digest by which the files here were verified, else the stated one."""
+        known = verified or self.sha256 or self.md5 or (self.revision if self.pinned else None)
         place = self.origin if known is None else f"{self.hub}@{known}" if self.hub else f"{self.url} ({known})"
         return place if self.pinned else f"{place} (unpinned)"
 
+    def described(self, verified: str | None, here: bool) -> str:
+        """Returns origin and licence, and whether the files here were verified, for the run's manifest.
 
-def described(weights: Weights, fetched: str | None) -> str:
-    """Returns origin and licence of weights, and whether they are pinned, for the run's manifest."""
-    how = "as it was fetched" if fetched else "no public source states a commit or digest"
-    return f"{weights.at(fetched)}, licence {weights.licence}{'' if weights.pinned else f'; unpinned: {how}'}"
+        Args:
+            verified: commit or digest by which they were; None where they were not verified.
+            here: whether there are any.
+        """
+        how = "as found here, not verified" if here and verified is None else "as it was fetched"
+        if self.pinned:
+            sure = verified is not None or not here
+            return f"{self.at(verified)}, licence {self.licence}{'' if sure else f'; {how}'}"
+        why = how if here else "no public source states a commit or digest"
+        return f"{self.at(verified)}, licence {self.licence}; unpinned: {why}"

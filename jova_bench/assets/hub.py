@@ -27,7 +27,7 @@ from jova_bench.formatting.messages import shown
 
 PARTS = ".parts"
 """Folder of partial files; there for as long as something is missing."""
-OURS = (PARTS, ".revision")
+OURS = (PARTS, ".revision", ".verified.json")
 """Names that commands use themselves, beside the files."""
 LISTING = "listing.json"
 LISTING_BYTES = 64_000_000

@@ -86,7 +86,7 @@ def test_weights_from_the_hub_are_of_one_commit_and_each_file_is_verified(tmp_pa
     folder = tmp_path / "in"
     pull.main(ORDER, folder)
     assert (folder / "x/a.bin").read_bytes() == LARGE
-    assert everything(folder) == [".revision", "x/a.bin", "x/sub/b.json"]
+    assert everything(folder) == [".revision", ".verified.json", "x/a.bin", "x/sub/b.json"]
     assert (folder / pull.REVISION).read_text() == f"a/b@{COMMIT}\n"
     hub.asked.clear()
     (folder / "x/sub/b.json").write_bytes(SMALL[::-1])  # As long, but another.
@@ -170,4 +170,4 @@ def test_where_upstream_publishes_another_digest_that_one_is_verified(tmp_path):
         else:
             with pytest.raises(BenchError, match=f"expected md5 {digest}, got {right} from {url}"):
                 pull.main(order, tmp_path / "in")
-    assert everything(tmp_path / "in") == [".parts/.other.bin.part.json", "here.bin"]
+    assert everything(tmp_path / "in") == [".parts/.other.bin.part.json", ".verified.json", "here.bin"]

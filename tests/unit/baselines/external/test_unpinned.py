@@ -1,6 +1,7 @@
 """Weights of which no public source states a commit: they are asked for as such, and keep the commit that they had."""
 
 import json
+import os
 
 import pytest
 
@@ -8,6 +9,7 @@ from jova_baselines.external import home, install, pull
 from jova_baselines.external.manifest import load
 from jova_baselines.external.needs import joined, requirements
 from jova_baselines.external.weights import Weights
+from jova_bench.assets.download import OFFLINE_VARIABLE
 from jova_bench.assets.table import FOLDER_VARIABLE
 from jova_bench.digests import short_digest
 from jova_bench.errors import BenchError
@@ -24,6 +26,7 @@ PINNED = Weights(hub="a/pinned", folder="pinned", files=("y.bin",), revision="c"
 def folder(tmp_path, monkeypatch):
     """The assets of these tests."""
     monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path / "assets"))
+    monkeypatch.delenv(OFFLINE_VARIABLE, raising=False)
 
 
 @pytest.fixture
@@ -37,6 +40,7 @@ def put(manifest, one, commit):
     where.mkdir(parents=True, exist_ok=True)
     (where / one.files[0]).write_bytes(b"weights")
     (where / pull.REVISION).write_text(f"{one.hub}@{commit}\n")
+    pull.note(where, one.files, f"{one.hub}@{commit}")
 
 
 def test_unpinned_weights_are_fetched_with_a_flag_alone_and_at_the_recorded_commit_afterwards(manifest):
@@ -106,3 +110,35 @@ def test_bytes_are_those_of_the_files_that_are_here_and_stated_for_the_others(ma
     )
     assert both.missing == (1_500_000_000, (f"a/pinned@{'c' * 40}",))
     assert both.setup == "jova-bench baselines setup ovi --weights && jova-bench baselines setup ovi --weights"
+
+
+def test_files_that_nobody_verified_are_said_to_be_as_found(manifest):
+    """As after a swap of a file for another of the same size, which is another version of the model."""
+    for one, commit in ((FREE, "d" * 40), (PINNED, "c" * 40)):
+        put(manifest, one, commit)
+    alone = manifest.model_copy(update={"weights": (PINNED,)})
+    sure = home.weights_digest(alone)
+    assert (sure.endswith("?"), home.weights_digest(manifest).endswith("?")) == (False, True)
+    assert home.described(alone) == [f"a/pinned@{'c' * 40}, licence MIT"]
+    assert install.weights(alone, ()) == []
+    file = home.of(manifest).weights / "pinned/y.bin"
+    seen = {sure}
+    for content in (b"another", b"andmore"):
+        file.write_bytes(content)
+        os.utime(file, ns=(0, len(seen)))
+        seen.add(home.weights_digest(alone))
+        assert home.described(alone) == [f"a/pinned@{'c' * 40}, licence MIT; as found here, not verified"]
+    assert len(seen) == 3
+    assert home.missing(alone) is None or "weights" not in home.missing(alone)  # Whoever has them may run them,
+    (step,) = install.weights(alone, ())  # and set-up verifies them.
+    assert json.loads(step.command[2])["revision"] == "c" * 40
+
+
+def test_without_its_record_the_newest_of_unpinned_weights_is_fetched(manifest):
+    free = manifest.model_copy(update={"weights": (FREE,)})
+    put(free, FREE, "d" * 40)
+    (home.of(free).weights / "free" / pull.REVISION).unlink()
+    assert home.unpinned(free) == ["a/free (unpinned)"]
+    assert install.weights(free, ()) == []
+    (step,) = install.weights(free, (), unpinned=True)
+    assert json.loads(step.command[2])["revision"] == "main"
