@@ -208,6 +208,12 @@ def _of_run(folder: Path) -> Results:
         if not asked[estimate.model] == len(columns.get(key, ())) == _total(estimate):
             raise Incomplete(f"expected every clip scored, got {folder} with some that are not; repeat its command")
     micro = {spec.micro: None for spec in specs.values() if spec.micro}  # In order, for files that do not change.
+    lengths = {unit: {prompt.id: transcript_length(prompt, unit) for prompt in run.manifest.prompts} for unit in micro}
+    for key, column in columns.items():
+        unit = specs[key.identity].micro
+        valued = {cell.prompt_id for cell, part in column.items() if isinstance(part, Outcome) and part.status == "ok"}
+        if unit and any(lengths[unit].get(one) == 0 for one in valued):  # As nothing has a rate of no words.
+            gone[key] = f"the transcripts that {specs[key.identity].name} is weighted by are not in {folder}"
     return Results(
         source=str(folder),
         folder=folder,
@@ -217,9 +223,7 @@ def _of_run(folder: Path) -> Results:
         specs=specs,
         columns={estimate.column: columns[estimate.column] for estimate in whole},
         gone=gone,
-        lengths={
-            unit: {prompt.id: transcript_length(prompt, unit) for prompt in run.manifest.prompts} for unit in micro
-        },
+        lengths=lengths,
         failed=Counter(sample.model for sample in run.samples if sample.status != "ok"),
         made_by=run.manifest.provenance[-1].model_dump(mode="json"),
         attempts=tuple(one for one in run.summary.attempts if one.notable),

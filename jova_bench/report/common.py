@@ -80,7 +80,9 @@ def common(
         return None
     sets = set_metrics(list(results.specs.values()), [results], assets=assets)
     columns = {
-        key: {cell: part for cell, part in column.items() if cell in cells} for key, column in results.columns.items()
+        key: {cell: part for cell, part in column.items() if cell in cells}
+        for key, column in results.columns.items()
+        if key not in results.gone
     }
     metrics = [sets.get(identity, spec) for identity, spec in results.specs.items()]
     found = estimates(results.models, metrics, columns, run.manifest.prompts)

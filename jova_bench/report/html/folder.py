@@ -18,6 +18,9 @@ MARK = ".jova-bench-report"
 
 def check_target(target: Path, mark: str = MARK, what: str = "report") -> None:
     """Refuses a folder that is neither new nor one with this mark, before any work. Raises BenchError."""
+    target = _where(target)
+    if target.is_symlink():
+        raise BenchError(f"expected a folder, got {target}, a link that leads nowhere")
     if target.exists() and not (target.is_dir() and ((target / mark).is_file() or not any(target.iterdir()))):
         raise BenchError(f"expected a new folder or an earlier {what}, got {target}, which is something else")
     check_writable(target.parent)
@@ -30,6 +33,7 @@ def replacing_folder(target: Path, mark: str = MARK) -> Iterator[Path]:
     Raises:
         BenchError: the file system does not take what the block writes.
     """
+    target = _where(target)
     part = part_of(target)
     try:
         _remove_parts(target, mark)
@@ -41,6 +45,11 @@ def replacing_folder(target: Path, mark: str = MARK) -> Iterator[Path]:
         raise BenchError(f"expected a folder that can be written, got {target}: {error.strerror}") from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
+
+
+def _where(target: Path) -> Path:
+    """Returns the folder that a link leads to, so that the link stays and nothing is moved between file systems."""
+    return Path(os.path.realpath(target))
 
 
 def link(source: Path, target: Path) -> None:

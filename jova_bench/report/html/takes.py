@@ -110,9 +110,13 @@ def prompts_of(run: Run) -> dict[str, Prompt]:
 
 
 def without_texts(run: Run) -> Run:
-    """Returns a run whose prompts have their ids, languages and tags alone."""
+    """Returns a run whose prompts have their ids, languages, and the tags that its slices are of."""
+    slices = run.summary.estimates if run.summary else ()
+    kept = {one.slice.partition("=")[0] for one in slices if one.slice}
     shown = [
-        Prompt(id=one.id, video_caption="", audio_caption="", transcript="", language=one.language, tags=one.tags)
+        Prompt(id=one.id, video_caption="", audio_caption="", transcript="", language=one.language).model_copy(
+            update={"tags": {tag: value for tag, value in one.tags.items() if tag in kept}}
+        )
         for one in run.manifest.prompts
     ]
     return replace(run, manifest=run.manifest.model_copy(update={"prompts": tuple(shown)}))

@@ -19,7 +19,7 @@ from jova_bench.report.html.takes import without_texts
 from jova_bench.report.hub import models
 from jova_bench.report.hub.cards import dataset_card, space_card
 from jova_bench.report.hub.licences import NOT_KNOWN, terms
-from jova_bench.report.hub.published import LeftOut, copy_run, write_manifest
+from jova_bench.report.hub.published import LeftOut, copy_run, known_paths, write_manifest
 from jova_bench.report.hub.redaction import redaction
 from jova_bench.report.hub.tables import tables, write_tables
 from jova_bench.report.hub.yaml import yaml_text
@@ -63,8 +63,8 @@ def write_hub(
     check_target(target, MARK, "folder to push")
     if run_folder.resolve().is_relative_to(target.resolve()):
         raise BenchError(f"expected a folder that does not hold the run, got {target}")
-    identities = [one.identity for one in run.summary.estimates]
-    redact = redaction([run_folder], [run.manifest.suite, *run.manifest.models], identities)
+    known, metrics = {str(run_folder), *known_paths(run)}, {one.metric for one in run.summary.estimates}
+    redact = redaction(known, [run.manifest.suite, *run.manifest.models], metrics)
     with replacing_folder(target, MARK) as part:
         data = part / "dataset"
         left = copy_run(run_folder, run, data, redact, allowed.why_not)

@@ -13,12 +13,28 @@ from typing import Any
 from jova_bench.errors import BenchError
 from jova_bench.files.writing import write_file
 from jova_bench.formatting.text import counted
-from jova_bench.records import Sample
+from jova_bench.models.registry import FOLDER_PREFIX
+from jova_bench.prompts import Prompt
+from jova_bench.records import Sample, Score
 from jova_bench.report.html.folder import link
 from jova_bench.report.html.takes import clip_source
-from jova_bench.report.hub.redaction import Redaction
+from jova_bench.report.hub.clip_files import why_not
+from jova_bench.report.hub.redaction import PATH, Redaction
 from jova_bench.runs.manifest import Manifest
 from jova_bench.runs.store import MANIFEST, SAMPLES, SCORES, SUMMARY, Run
+from jova_bench.summary import Estimate
+
+OF_SAMPLES = ("status", "timing", "plan_digest", "clip", "clip_digest", "file_digest")
+OF_SCORES = ("metric", "identity", "status")
+OF_ESTIMATES = ("metric", "identity", "level", "unit", "direction")
+OF_MANIFESTS = ("suite_digest", "question", "domain", "profile", "device", "metrics")
+"""Fields of records that stay as they are: numbers, identities, digests, and words from a list of jova-bench."""
+WORDS = ("domain", "description", "source")
+"""Fields of a metric's specification that its identity is not made of."""
+FILES = ("image", "audio", "voice", "reference")
+"""Fields of prompts that name files."""
+_PATH = re.compile(r"(?:[\w.+-]+:)?(?=[/~]|\.{1,2}/|[A-Za-z]:[\\/]|\\\\)")
+"""What stands before a path that is the whole of a value."""
 
 
 @dataclass(frozen=True)
@@ -51,25 +67,87 @@ def copy_run(folder: Path, run: Run, into: Path, redact: Redaction, why_no_clips
         why = why_no_clips or _clip(folder, sample, into, redact, placed) if sample.clip else None
         if why is not None:
             left[why] = left.get(why, 0) + 1
-            sample = sample.model_copy(update={"clip": None})
-        samples.append(redact.of(sample.model_dump(mode="json")))
+        clip = None if why or not sample.clip else _place(sample.clip, redact)
+        sample = sample.model_copy(update={"clip": clip})
+        samples.append(_record(sample, redact, OF_SAMPLES))
+    summary = run.summary.model_dump(mode="json", by_alias=True)
+    estimates = [_estimate(one, redact) for one in run.summary.estimates]
     _write(into / MANIFEST, redacted_manifest(run.manifest, redact))
-    _write(into / SUMMARY, redact.of(run.summary.model_dump(mode="json", by_alias=True)))
+    _write(into / SUMMARY, redact.of(summary | {"estimates": ()}) | {"estimates": estimates})
     _write_lines(into / SAMPLES, samples)
-    _write_lines(into / SCORES, [redact.of(score.model_dump(mode="json")) for score in run.scores])
+    _write_lines(into / SCORES, [_record(score, redact, OF_SCORES) for score in run.scores])
     return [LeftOut(counted(count, "clip"), why) for why, count in left.items()]
 
 
+def known_paths(run: Run) -> set[str]:
+    """Returns the paths that stand in the settings of models, whole: what follows one in a text is no part of it."""
+    found: set[str] = set()
+
+    def walk(value: Any) -> None:
+        if isinstance(value, Mapping):
+            walk(list(value.values()))
+        elif isinstance(value, list | tuple):
+            for one in value:
+                walk(one)
+        elif isinstance(value, str) and (path := _PATH.match(value)):
+            found.add(value[path.end() :].rstrip("*").rstrip("/"))
+
+    for model in run.manifest.models.values():
+        walk(model.model_dump(mode="json"))
+    return found
+
+
 def redacted_manifest(manifest: Manifest, redact: Redaction) -> dict[str, Any]:
-    """Returns the object of a manifest: packages are those that jova-bench names, and prompts stay as they are."""
+    """Returns the object of a manifest. Packages are those that jova-bench names; words for readers are left out."""
     found = manifest.written()
-    prompts, provenance = found.pop("prompts"), found.pop("provenance")
-    result: dict[str, Any] = redact.of(found)
+    result = {name: found.pop(name) for name in ("prompts", "provenance", "specs", "models")}
+    same = {name: found[name] for name in OF_MANIFESTS}
+    result["prompts"] = [_prompt(one, redact) for one in manifest.prompts]
+    result["specs"] = [one | {name: redact(one[name]) for name in WORDS} for one in result["specs"]]
     result["provenance"] = [
-        redact.of({**one, "packages": {}}) | {"packages": _named(one["packages"])} for one in provenance
+        redact.of({**one, "packages": {}}) | {"packages": _named(one["packages"])} for one in result["provenance"]
     ]
-    result["prompts"] = [one | {"id": redact(one["id"])} for one in prompts]
+    found["fairness"]["settings"] = {name: redact.settings(one) for name, one in found["fairness"]["settings"].items()}
+    for model in result["models"].values():
+        model["settings"] = redact.settings(model["settings"])
+        if model["asked"].startswith(FOLDER_PREFIX):
+            model["asked"] = f"{FOLDER_PREFIX}{PATH}"
+        for plan in model["plans"].values():
+            if "note" in plan:
+                plan |= {"note": "", "settings": redact.settings(plan["settings"])}
+    result["models"] = redact.of(result["models"])
+    merged: dict[str, Any] = redact.of(found) | same | result
+    return merged
+
+
+def _record(one: Sample | Score | Estimate, redact: Redaction, same: tuple[str, ...]) -> dict[str, Any]:
+    """Returns the object of a record, redacted but for those fields that have no words of a user or a machine."""
+    found = one.model_dump(mode="json")
+    result: dict[str, Any] = redact.of(found) | {name: found[name] for name in same}
     return result
+
+
+def _estimate(one: Estimate, redact: Redaction) -> dict[str, Any]:
+    found = _record(one, redact, OF_ESTIMATES)
+    if one.slice is not None:
+        (pair,) = redact.settings(dict([one.slice.split("=", 1)])).items()  # As the tags of prompts are.
+        found["slice"] = "=".join(pair)
+    return found
+
+
+def _prompt(prompt: Prompt, redact: Redaction) -> dict[str, Any]:
+    """Returns the object of a prompt: captions and words as they are, files by their redacted names alone."""
+    found = prompt.model_dump(mode="json")
+
+    def named(one: dict[str, Any], *files: str) -> dict[str, Any]:
+        return one | {name: redact(re.split(r"[/\\]", one[name])[-1]) for name in files if one.get(name)}
+
+    found = named(found, *FILES) | {"id": redact(prompt.id), "tags": redact.settings(prompt.tags)}
+    if prompt.edit:
+        found["edit"] = named(found["edit"], "clip")
+    if prompt.speakers:
+        found["speakers"] = [named(one, *FILES) | {"id": redact(one["id"])} for one in found["speakers"]]
+    return found
 
 
 def write_manifest(manifest: Manifest, folder: Path) -> None:
@@ -82,28 +160,21 @@ def _clip(folder: Path, sample: Sample, into: Path, redact: Redaction, placed: d
     source = clip_source(folder, sample)
     if isinstance(source, str):
         return redact(source)
-    if tag := _telling_tag(source, redact):
-        return f"its file has a tag {tag!r} that names this machine, its user or a secret"
+    if (why := why_not(source, redact)) is not None:
+        return why
     clip = str(sample.clip)
-    target = into / redact(clip)
+    target = into / _place(clip, redact)
     if placed.setdefault(target, clip) != clip:
-        raise BenchError(f"expected clips that stay apart, got two that become {redact(clip)}; rename one model")
+        raise BenchError(f"expected clips that stay apart, got two that become {target.name}; rename one model")
     if not target.exists():
         target.parent.mkdir(parents=True, exist_ok=True)
         link(source.resolve(), target)
     return None
 
 
-def _telling_tag(path: Path, redact: Redaction) -> str | None:
-    """Returns the name of a tag of a media file whose text would be redacted; None where there is none."""
-    import av
-
-    try:
-        with av.open(str(path)) as file:
-            tags = [file.metadata, *(stream.metadata for stream in file.streams)]
-    except (av.FFmpegError, OSError):
-        return None  # It shows as a clip that cannot be read.
-    return next((name for one in tags for name, text in one.items() if redact(text) != text), None)
+def _place(clip: str, redact: Redaction) -> str:
+    """Returns the path of a clip in the run folder, each of its parts redacted."""
+    return "/".join(map(redact, clip.split("/")))
 
 
 def _named(packages: Mapping[str, str]) -> dict[str, str]:

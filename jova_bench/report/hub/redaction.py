@@ -7,11 +7,13 @@ import os
 import re
 import socket
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from jova_bench.assets.table import folder as weights
 from jova_bench.errors import BenchError
+from jova_bench.models.registry import CONTROLS
 
 PATH, HOST, USER, SECRET = "PATH", "HOST", "USER", "SECRET"
 """What stands in the place of what was removed; ids may have such letters, so that records stay records."""
@@ -19,44 +21,91 @@ PUBLIC = ("huggingface.co", "github.com", "arxiv.org", "doi.org", "openreview.ne
 """Hosts whose addresses stay, without a query and whatever names a user in them."""
 NOBODY = {"root", "user", "admin", "ubuntu", "debian", "runner", "nobody"}
 """User names that name no person."""
-SECRETIVE = re.compile("(?:^|_|api)keys?(?:_|$)|token|secret|passw|credential|(?:^|_)auth(?:_|$)|cookie", re.IGNORECASE)
-"""Names of variables whose values are secrets."""
+SECRETIVE = re.compile(
+    "(?:^|[_-]|api)keys?(?:[_-]|$)|token(?!i[sz])|secret|passw|passphrase|credential|(?:^|[_-])auth|cookie",
+    re.IGNORECASE,
+)
+"""Names of variables and settings whose values are secrets."""
 LEAST_SECRET, LEAST_VALUE = 6, 12
 """Fewest characters of a secret, and of the value of any other variable: shorter ones are words of our own, too."""
 
-_KNOWN_TOKENS = (
-    r"\b(?:hf_\w{16,}|gh[opsur]_\w{16,}|sk-[\w-]{16,}|AKIA[0-9A-Z]{12,}|(?i:bearer\s+[\w.~+/-]{8,}=*)"
-    r"|(?i:(?:api[_-]?key|token|password|secret)\s*[=:]\s*[^\s'\",;]{8,}))"
+_SECRET_VALUE = r"(?:'[^']*'|\"[^\"]*\"|(?!\d+(?:\.\d+)?(?![\w.]))[^\s'\",;]+)"
+_SECRET_NAME = (
+    r"(?<![\w-])[\w-]*?(?:[_-]key|api ?key|access ?key|token|secret|passw|passphrase|pwd|credential)[\w-]*"
+    r"|(?<![\w-])key"
 )
-_ADDRESS = r"\b[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"<>()\[\]{}]+"
-_MAIL = r"\b[\w.+-]+@[\w-]+(?:\.[\w-]+)*\.[A-Za-z]{2,}\b"
-_QUOTED = r"(?P<quote>['\"])(?:~[\w.-]*)?(?:/|[A-Za-z]:[\\/]|\\\\)(?:(?!(?P=quote)).)+(?P=quote)"
-_UNQUOTED = (
-    r"(?<![\w./~-])(?:~[\w.-]*)?/[^\s'\"<>|,;()\[\]{}]+|(?<!\w)[A-Za-z]:[\\/][^\s'\"<>|,;]+|\\\\\w[^\s'\"<>|,;]+"
+_TOKENS = re.compile(
+    r"(?i:\b(?:cookie|authori[sz]ation)['\"]?\s*[:=].*"
+    rf"|(?:{_SECRET_NAME})['\"]?\s*[:=]\s*(?:(?:bearer|basic|token|digest)\s+)?{_SECRET_VALUE}"
+    rf"|--[\w-]*(?:key|token|secret|passw\w*|auth)\s+{_SECRET_VALUE}|\bbearer\s+[\w.~+/-]{{8,}}=*)"
+    r"|\b[Bb]asic\s+(?=\S*[\d=+/A-Z])[\w+/-]{8,}=*"
+    r"|(?<![A-Za-z0-9])(?:(?:hf|gh[opsur]|github_pat|npm|r8|[sprw]k_live|[sprw]k_test)_\w{12,}"
+    r"|(?:sk|glpat|pypi|xox[a-z])-[\w-]{10,}"
+    r"|AIza[\w-]{20,}|A[KS]IA[0-9A-Z]{12,}|eyJ[\w-]{8,}\.[\w.-]+"
+    r"|(?=[A-Z0-9]*[a-z])(?=[a-z0-9]*[A-Z])(?=[A-Za-z]*\d)[A-Za-z0-9]{24,}(?![A-Za-z0-9]))"
 )
+"""What names itself a secret, what the best known services give out, and long words of mixed letters and digits."""
+_WHERE = (
+    rf"(?:{PATH}|{SECRET})[/\\]|(?:~[\w.-]*|\.{{1,2}})?/+(?=[^\s/])|[A-Za-z]:[\\/]|\\\\[\w?.]"
+    r"|\$\{?\w+\}?/|%\w+%[\\/]|(?!(?i:https?|wss?):)[A-Za-z][A-Za-z0-9+.-]*://"
+)
+"""Where a path begins. It may have any sign, so that only a quote ends it: without one it has the rest of the line."""
+_ROOTS = (
+    r"(?:(?<=[)\]])|(?<=-[A-Za-z]))/(?=[^\s/]+/)|%2[Ff]|/(?:home|Users|mnt|srv|Volumes|scratch|workspace|lustre|nfs)/"
+)
+"""Where one begins within a word, as in `-I/home/...`."""
+_QUOTED = rf"(?P<quote>['\"`])(?:(?!(?i:https?|wss?):)[\w.+-]+:)*(?:{_WHERE}).*(?P=quote)(?!\w)"
+_UNQUOTED = rf"(?:(?<![A-Za-z0-9_.)\]%°/~])(?:{_WHERE})|(?:{_ROOTS})|(?:{PATH}|{SECRET})[/\\]).*"
+_ADDRESS = r"\b(?i:https?|wss?)://[^\s'\"<>()\[\]{}]+"
+_MAIL = r"(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)*\.[A-Za-z]{2,}\b|(?<![\w/.+-])[\w.+-]+@[A-Za-z][\w-]*"
 _INSIDE = r"\b[\w-]+(?:\.[\w-]+)*\.(?:internal|intranet|local|localdomain|lan|corp|intra|home)\b"
-_NUMBER = r"\b(?:\d{1,3}\.){3}\d{1,3}(?::\d+)?\b|\b(?:[0-9a-fA-F]{1,4}:){4,7}[0-9a-fA-F]{1,4}\b"
-_SHAPES = re.compile(
-    f"(?P<token>{_KNOWN_TOKENS})|(?P<address>{_ADDRESS})|(?P<mail>{_MAIL})|(?P<path>{_QUOTED}|{_UNQUOTED})"
-    f"|(?P<host>{_INSIDE}|{_NUMBER})"
+_NUMBER = (
+    r"\b(?:\d{1,3}\.){3}\d{1,3}(?::\d+)?\b|\b(?:[0-9a-fA-F]{1,4}:){4,7}[0-9a-fA-F]{1,4}\b"
+    r"|\b(?:[0-9a-fA-F]{2}-){5}[0-9a-fA-F]{2}\b"
+    r"|(?<![\w:])(?=[0-9a-fA-F:]*[0-9a-fA-F])(?:[0-9a-fA-F]{1,4}(?::[0-9a-fA-F]{1,4})*)?::"
+    r"[0-9a-fA-F:.]*(?:%\w+)?(?!\w)"
 )
-_REST = re.compile(rf"(?:{PATH}|{SECRET})[/\\][^\s'\"<>|,;()\[\]{{}}]*")
+_SHAPES = re.compile(
+    f"(?P<path>{_QUOTED}|{_UNQUOTED})|(?P<address>{_ADDRESS})|(?P<mail>{_MAIL})|(?P<host>{_INSIDE}|{_NUMBER})"
+)
 
 
 class Redaction:
     """Replaces, in texts, what is known of this machine, and what has the shape of a path, an address or a secret."""
 
     def __init__(
-        self, paths: Iterable[str], secrets: Iterable[str], hosts: Iterable[str], users: Iterable[str]
+        self,
+        paths: Iterable[str] = (),
+        secrets: Iterable[str] = (),
+        hosts: Iterable[str] = (),
+        users: Iterable[str] = (),
+        metrics: Iterable[str] = (),
     ) -> None:
-        """Takes paths and secrets, which are replaced wherever they stand, and names, where they are whole words."""
+        """Takes what is to be removed: paths and secrets wherever they stand, and names where they are whole words.
+
+        Args:
+            paths: whatever signs they have.
+            secrets: of any kind.
+            hosts: without a domain.
+            users: names of them.
+            metrics: their names, for `NAME@BACKEND` is no address of mail.
+        """
         before, after, domain = r"(?<![^\W_])", r"(?![^\W_])", r"(?:\.[\w-]*[A-Za-z][\w-]*)*"
+        paths, secrets = set(paths), set(secrets)
         self._known = [(_any_of(paths, "", r"(?![\w-])"), PATH), (_any_of(secrets, "", ""), SECRET)]
         self._names = [(_any_of(hosts, before, domain + after), HOST), (_any_of(users, before, after), USER)]
+        self._bytes = [one.encode("utf-8", "surrogateescape") for one in paths | secrets]
+        self._metrics = frozenset(metrics)
         self._done: dict[str, str] = {}
+
+    def tells(self, content: bytes) -> bool:
+        """Returns whether bytes have a path or secret that is known."""
+        return any(one in content for one in self._bytes)
 
     def __call__(self, text: str) -> str:
         """Returns a text without it; one that has nothing of the kind is returned as it is."""
+        if text in CONTROLS:
+            return text
         if text not in self._done:
             self._done[text] = self._redacted(text)
         return self._done[text]
@@ -64,7 +113,7 @@ class Redaction:
     def _redacted(self, text: str) -> str:
         for known, instead in self._known:
             text = known.sub(instead, text)
-        text = _REST.sub(PATH, _SHAPES.sub(_shape, text))
+        text = _SHAPES.sub(self._shape, _TOKENS.sub(SECRET, text))
         for known, instead in self._names:
             text = known.sub(instead, text)
         return text
@@ -95,24 +144,47 @@ class Redaction:
             f"{twice!r}; rename one in a run of its own"
         )
 
+    def settings(self, value: Any) -> Any:
+        """Returns settings of JSON, redacted; one whose name tells a secret keeps no text."""
+        if isinstance(value, list | tuple):
+            return [self.settings(one) for one in value]
+        if not isinstance(value, Mapping):
+            return self.of(value)
+        return {
+            self(key): SECRET
+            if SECRETIVE.search(key) and not isinstance(one, int | float | None)
+            else self.settings(one)
+            for key, one in value.items()
+        }
+
+    def _shape(self, found: re.Match[str]) -> str:
+        """Returns what stands in the place of a match."""
+        if found["address"]:
+            return _public(found["address"]) or HOST
+        if found["mail"]:
+            return found["mail"] if found["mail"].partition("@")[0] in self._metrics else USER
+        quote = found["quote"] or ""
+        return f"{quote}{PATH}{quote}" if found["path"] else HOST
+
 
 def redaction(
-    folders: Iterable[Path],
+    paths: Iterable[str],
     names: Iterable[str] = (),
-    identities: Iterable[str] = (),
+    metrics: Iterable[str] = (),
     environment: Mapping[str, str] | None = None,
 ) -> Redaction:
     """Makes what redacts records of this machine.
 
     Args:
-        folders: whose paths are known to stand in records; this user's and the current one are known besides.
+        paths: known to stand in records; the current folder, this user's and that of weights are known besides.
         names: of models and the suite, which are to be seen: a variable that has one for its value is no secret.
-        identities: of metrics: no part of one is a secret or the name of a person.
+        metrics: names of them.
         environment: variables, whose values are removed; None for those of this process.
     """
     environment = os.environ if environment is None else environment
-    seen, parts, home = set(names), "\n".join(identities).lower(), Path.home()
-    paths = {str(path) for one in (*folders, home, Path.cwd()) for path in (one.absolute(), one.resolve())}
+    seen, home = set(names), Path.home()
+    given = [*map(Path, paths), home, Path.cwd(), weights()]
+    known = {str(path) for one in given for path in (one, one.absolute(), one.resolve())}
     secrets = {
         value
         for name, value in environment.items()
@@ -122,8 +194,7 @@ def redaction(
     }
     hosts = {one.partition(".")[0] for one in (socket.gethostname(), environment.get("HOSTNAME", ""))} - {"localhost"}
     users = {_user(), home.name, environment.get("SUDO_USER", "")} - NOBODY
-    hidden = ({one for one in found if one.lower() not in parts} for found in (secrets, hosts, users))
-    return Redaction({one for one in paths if one.count(os.sep) > 1}, *hidden)
+    return Redaction((one for one in known if one.count(os.sep) > 1), secrets, hosts, users, metrics)
 
 
 def _any_of(found: Iterable[str], before: str, after: str) -> re.Pattern[str]:
@@ -142,18 +213,6 @@ def _user() -> str:
         return getpass.getuser()
     except (OSError, KeyError, ImportError):
         return ""
-
-
-def _shape(found: re.Match[str]) -> str:
-    """Returns what stands in the place of a match."""
-    if found["address"]:
-        return _public(found["address"]) or HOST
-    if found["path"] and found["quote"]:
-        return f"{found['quote']}{PATH}{found['quote']}"
-    kinds: Mapping[str, Callable[[], str]] = {
-        "token": lambda: SECRET, "mail": lambda: USER, "path": lambda: PATH, "host": lambda: HOST,
-    }  # fmt: skip
-    return kinds[found.lastgroup or "path"]()
 
 
 def _public(address: str) -> str | None:

@@ -254,3 +254,18 @@ def test_broken_files_of_reported_numbers_are_named(tmp_path, text, named):
         read_reported(tmp_path / "r.toml")
     with pytest.raises(BenchError, match="TOML"):
         read_reported(tmp_path / "none.toml")
+
+
+def test_rates_whose_transcripts_are_gone_are_not_ranked(tmp_path):
+    values = {"a": {"wer": [0.2] * 12}, "b": {"wer": [0.1, *[0.3] * 11]}}
+    metrics = [Clips("wer", micro="transcript_words", direction="down")]
+    made_run(tmp_path, values, metrics, failed=[("b", "p11", 0)])
+    assert len(read_leaderboard(tmp_path).ranks) == 1
+    manifest = json.loads((tmp_path / "manifest.json").read_text())
+    for prompt in manifest["prompts"]:  # As a run is published whose suite has no licence.
+        prompt["transcript"] = ""
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    gone = read_leaderboard(tmp_path)
+    assert gone.ranks == {}
+    assert "WER" in gone.markdown()
+    assert {"the transcripts that wer" in why for why in read_results(tmp_path).gone.values()} == {True}

@@ -31,8 +31,13 @@ SECRETS = (
     "bob",
     "10.1.2.3",
     "gpu9.corp",
+    "secret client",
+    "planted",
+    "2001:db8",
+    "srv/vault",
 )
 """What is planted, as it must not stand anywhere, in any case of letters."""
+PLACE = "/work/x/Acme Secret Client/clips"
 WHY = "cannot read '/srv-data/alice/clip one.mp4' on gpu-7: s3cr3t-value of falcon-heavy-9 at http://gpu9.corp:8000/v1"
 CAPTION = "a heron that wades"
 
@@ -58,7 +63,7 @@ def planted(folder):
     """A run of two models and a control, with what tells of its machine in every place that has texts of it."""
     values = {
         "good": {"score": [1.0, 2.0, 3.0, 5.0], "spread": [[1.0, 0.0]] * 4},
-        "bad": {"score": [0.5, undefined(WHY), 0.25, 1.0], "spread": [[2.0, 0.0]] * 4},
+        "bad": {"score": [0.5, undefined(WHY), 0.25, 1.0], "spread": [*[[2.0, 0.0]] * 3, undefined("no clip")]},
         "real": {"score": [4.0, 4.0, 5.0, 6.0], "spread": [[0.5, 0.0]] * 4},
     }
     made_run(folder, values, [Clips("score"), Spread("spread")], failed=[("bad", "p03", 0)])
@@ -66,12 +71,20 @@ def planted(folder):
     clip(folder / "tagged.mp4", tag="made in /srv-data/alice/workflow.json")
     manifest = json.loads((folder / "manifest.json").read_text())
     for prompt in manifest["prompts"]:
-        prompt |= {"video_caption": CAPTION, "tags": {"hair": "red"}}
+        prompt |= {
+            "video_caption": CAPTION, "tags": {"hair": "red", "made_by": f"gpu-7, {PLACE}", "api_key": "planted"},
+            "image": "planted of/alice.png", "audio": f"{PLACE}/v.wav", "transcript": "word word",
+            "speakers": [{"id": who, "text": "word", "image": f"{PLACE}/x.png"} for who in ("one", "alice")],
+        }  # fmt: skip
     plan = {
         name: None for name in ("frames", "fps", "height", "width", "sample_rate_hz", "seconds", "audio", "weights")
     }
     manifest["models"]["good"] |= {
-        "asked": "clips:/srv-data/alice/clips", "settings": {"options": {"weights": "/srv-data/bob/w.safetensors"}},
+        "asked": f"clips:{PLACE}", "settings": {
+            "options": {
+                "weights": "/srv-data/bob/w.safetensors", "api_key": "planted-1", "steps": 8, "sampler": "unipc",
+            },
+        },
         "plans": {"p00": plan | {"note": f"server: {WHY}", "settings": {"url": "http://10.1.2.3:8000"}}},
     }  # fmt: skip
     manifest["fairness"] |= {"settings": {"good": {"options": {"cache": "/srv-data/alice/cache"}}}, "seeds": WHY}
@@ -81,11 +94,15 @@ def planted(folder):
     }
     (folder / "manifest.json").write_text(json.dumps(manifest))
     lines = [json.loads(line) for line in (folder / SAMPLES).read_text().splitlines()]
-    lines[0] |= {"findings": [{"code": "vfr", "detail": WHY}]}
+    told = f"OPENAI_API_KEY=planted-2 from 2001:db8::1 in {PLACE}, which is gone"
+    lines[0] |= {"findings": [{"code": "vfr", "detail": WHY}, {"code": "silent", "detail": told}]}
     lines[1] |= {"clip": "tagged.mp4"}
     for line in lines:
         line["reason"] = WHY if line["status"] == "failed" else None
     (folder / SAMPLES).write_text("".join(json.dumps(line) + "\n" for line in lines))
+    summary = json.loads((folder / "summary.json").read_text())
+    of_slices = [one | {"slice": "hair=red"} for one in summary["estimates"]]
+    (folder / "summary.json").write_text(json.dumps(summary | {"estimates": summary["estimates"] + of_slices}))
     return folder
 
 
@@ -142,6 +159,10 @@ def test_nothing_tells_of_the_machine_its_user_or_its_secrets(which, run, reques
             assert secret.encode() not in content.lower(), f"{path}: {secret}"
             assert secret not in path.lower()
     assert b"cannot read 'PATH' on HOST: SECRET of SECRET at HOST" in found["dataset/samples.jsonl"]
+    assert b"SECRET from HOST in PATH, which is gone" in found["dataset/samples.jsonl"]
+    model = json.loads(found["dataset/manifest.json"])["models"]["good"]
+    assert (model["asked"], model["plans"]["p00"]["note"]) == ("clips:PATH", "")
+    assert model["settings"]["options"] == {"weights": "PATH", "api_key": "SECRET", "steps": 8, "sampler": "unipc"}
     packages = json.loads(found["dataset/manifest.json"])["provenance"][0]["packages"]
     assert packages == {"numpy": "2.4.1", "opencv_python-headless": "4.13.0.90"}
 
@@ -171,6 +192,8 @@ def test_without_a_licence_no_clip_and_no_text_of_a_prompt_is_published(closed):
     assert "license: unknown\n" in card
     assert not (closed / "dataset/data/prompts.jsonl").exists()
     assert {row["clip"] for row in rows(closed, "samples")} == {None}
+    for prompt in read_run(closed / "dataset").manifest.prompts:  # Only the tag that a slice of the numbers is of.
+        assert (prompt.tags, prompt.image, prompt.speakers) == ({"hair": "red"}, None, ())
     assert b"p00" in found["space/index.html"]
 
 
@@ -179,7 +202,11 @@ def test_under_a_licence_prompts_and_clips_are_published_but_for_those_whose_fil
     assert found["dataset/c.mp4"] == (run / "c.mp4").read_bytes()
     assert "dataset/tagged.mp4" not in found
     card = found["dataset/README.md"].decode()
-    assert "- 1 clip: its file has a tag 'comment' that names this machine, its user or a secret." in card
+    assert "- 1 clip: its file has a tag 'comment', which may tell of this machine or its user." in card
+    prompt = read_run(opened / "dataset").manifest.prompts[0]
+    assert prompt.tags == {"hair": "red", "made_by": "HOST, PATH", "api_key": "SECRET"}
+    assert (prompt.image, prompt.audio, prompt.speakers[1].image) == ("USER.png", "v.wav", "x.png")
+    assert [one.id for one in prompt.speakers] == ["one", "USER"]
     assert "license: cc-by-4.0\n" in card
     assert [row["video_caption"] for row in rows(opened, "prompts")] == [CAPTION] * 4
     assert [row["clip"] for row in rows(opened, "samples")].count("c.mp4") == 10
@@ -251,6 +278,21 @@ def test_the_same_run_gives_the_same_bytes_and_takes_the_place_of_an_earlier_fol
     write_hub(run, opened, licence="cc-by-4.0", workers=0)
     assert contents(opened) == before
     assert not [path for path in run.parent.iterdir() if path.name.startswith(".")]
+
+
+def test_a_link_stays_and_the_folder_that_it_leads_to_is_written(run, opened, tmp_path):
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "link").symlink_to("disk/to-push")
+    for _ in range(2):  # First the link leads to nothing, then to an earlier folder.
+        write_hub(run, tmp_path / "link", licence="CC-BY-4.0", workers=0)
+    assert contents(tmp_path / "disk/to-push") == contents(opened)
+    assert (tmp_path / "link").is_symlink()
+    assert [path.name for one in (tmp_path, tmp_path / "disk") for path in sorted(one.iterdir())] == [
+        "disk", "link", "to-push",
+    ]  # fmt: skip
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(BenchError, match="a link that leads nowhere"):
+        write_hub(run, tmp_path / "loop", workers=0)
 
 
 def test_a_folder_that_holds_something_else_is_refused(run, tmp_path, capsys):

@@ -1,8 +1,6 @@
 """What is removed from texts, and what stays."""
 
-import re
 import socket
-from pathlib import Path
 
 import pytest
 
@@ -10,25 +8,46 @@ from jova_bench.errors import BenchError
 from jova_bench.report.hub import redaction as module
 from jova_bench.report.hub.redaction import Redaction, redaction
 
-PLAIN = Redaction((), (), (), ())
+PLAIN = Redaction(metrics=("lse_c",))
 
 
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
         ("[Errno 2] No such file: '/data/alice smith/clip one.mp4'", "[Errno 2] No such file: 'PATH'"),
-        ("cannot open /mnt/nas/a.mp4: it is gone", "cannot open PATH it is gone"),
+        ("'/srv/Bob's Client/a.mp4' is gone", "'PATH' is gone"),
+        ("cannot open /mnt/nas/Secret Client/a.mp4: it is gone", "cannot open PATH"),
         ("clips:/home/bob/out/**", "clips:PATH"),
-        ("read ~/weights and ~bob/more", "read PATH and PATH"),
-        (r"C:\Users\bob\clip.mp4, \\nas\share\x", "PATH, PATH"),
+        ("read ~/weights and ~bob/more", "read PATH"),
+        ("in ../Secret Client/x", "in PATH"),
+        (r"C:\Users\Carol Smith\x", "PATH"),
+        (r"at \\nas\share\a b", "at PATH"),
+        ("(/srv/a (b) c/x)", "(PATH"),
+        ("cc -I/home/carol/inc", "cc -IPATH"),
+        ("é/home/carol", "éPATH"),
+        ("(a)/opt/b c, -L/opt/carol", "(a)PATH"),
+        ("$HOME/Secret Client and ~", "PATH"),
+        ("x=%2Fsrv%2Fa b", "x=PATH"),
+        ("file:///srv/Secret Client/x, s3://acme/a b", "PATH"),
+        ("'s3://acme/a b' is gone", "'PATH' is gone"),
         ("v1-videos:http://gpu7.corp:8000/v1#m", "v1-videos:HOST"),
         ("https://bob:pw@github.com/x/y?token=1#z", "https://github.com/x/y"),
         ("HTTPConnectionPool(host='gpu7.example.internal', port=80)", "HTTPConnectionPool(host='HOST', port=80)"),
         ("connect to 10.1.2.3:8000 failed", "connect to HOST failed"),
-        ("ask bob.b@example.org", "ask USER"),
-        ("Authorization: Bearer abcdefgh12345678", "Authorization: SECRET"),
+        ("from fe80::1ff:fe23:4567:89ab, 2001:db8::1 or ::1", "from HOST, HOST or HOST"),
+        ("ask bob.b@example.org or bob@gpu9", "ask USER or USER"),
+        ("Authorization: Bearer abcdefgh12345678", "SECRET"),
+        ("sent 'authorization': 'Basic YWxhZGRpbjpvcGVu'", "sent 'SECRET"),
+        ("Cookie: a=b; c=d", "SECRET"),
+        ("AccessKey: abc key=abc pwd=abc 00-1a-2b-3c-4d-5e", "SECRET SECRET SECRET HOST"),
+        ("bearer abcdefgh12345678 is no key", "SECRET is no key"),
         ("hf_abcdefghijklmnopqrst is no key", "SECRET is no key"),
-        ("api_key=0123456789abcdef", "SECRET"),
+        ("api_key=0123456789abcdef, OPENAI_API_KEY=planted", "SECRET, SECRET"),
+        ("HF_TOKEN=x1 run --api-key planted1 --seed 1", "SECRET run SECRET --seed 1"),
+        ("github_pat_11ABCDEFG0abcdef glpat-aBcDeFgHiJkL1 xoxb-123456789012-ab", "SECRET SECRET SECRET"),
+        (f"AIzaSy{'a1B-' * 8} ASIAABCDEFGHIJKLMNOP eyJhbGciOiJI.eyJzdWIi.c2ln", "SECRET SECRET SECRET"),
+        ("no c2VjcmV0UGFzc3dvcmQ5OTk4 here", "no SECRET here"),
+        ("https://huggingface.co/hf_abcdefghijklmnopqrst/x", "https://huggingface.co/SECRET/x"),
     ],
 )  # fmt: skip
 def test_shapes_are_removed_on_any_machine(text, expected):
@@ -41,17 +60,11 @@ def test_shapes_are_removed_on_any_machine(text, expected):
         "25 fps, 30000/1001, 1/2 and/or n/a at 3 km/h", "64x64, 25 fps, AAC / 16 kHz", "text/html", "-21.7 (1)",
         "outside the embedded domain", "diffusers:Lightricks/LTX-2@0123abc", "hf:my-lab/my-suite@v2",
         "github:OpenMOSS/MOVA@595a976", "https://arxiv.org/abs/2512.13677", "2:30:15 h", "sway=a|b, clips/real/p.0.mp4",
+        "std::bad_alloc", "lse_c@syncnet-a has no value", "60 %/clip", "max_tokens=512", "task-bound, high-quality",
     ],
 )  # fmt: skip
 def test_what_records_have_stays(text):
     assert PLAIN(text) == text
-
-
-def test_no_identity_changes():
-    page = Path("docs/metrics.md").read_text(encoding="utf-8")
-    identities = re.findall(r"`([a-z_0-9]+@\d+/(?:embedded|standard)[^`]+)`", page)
-    assert len(identities) > 100
-    assert [one for one in identities if PLAIN(one) != one] == []
 
 
 def test_names_and_values_of_this_machine_are_removed(monkeypatch, tmp_path):
@@ -62,16 +75,16 @@ def test_names_and_values_of_this_machine_are_removed(monkeypatch, tmp_path):
         "MODEL": "my-great-model", "GITHUB_SHA": "0" * 40, "PASSWORD": "a" * 40, "KEYBOARD": "silent",
         "SPEECH_TOKEN": "syncnet",
     }  # fmt: skip
-    redact = redaction(
-        [tmp_path / "my runs" / "one"], ["my-great-model", "alice"], ["lse_c@1/standard:syncnet[ab]"], variables
-    )
+    redact = redaction([str(tmp_path / "my runs" / "one")], ["my-great-model", "alice"], ["lse_c"], variables)
     assert redact("Alice's run on GPU-7 (gpu-7.lab.example.org)") == "USER's run on HOST (HOST)"
     assert redact("malice and alice_clips") == "malice and USER_clips"
     assert redact("with s3cr3t of falcon-heavy-9, yes") == "with SECRET of SECRET, yes"
     assert redact("a" * 40) == "SECRET"
-    for kept in ("silent", "lse_c@1/standard:syncnet[ab]", "my-great-model", "0" * 40):
+    assert redact("syncnet, malicious") == "SECRET, malicious"
+    for kept in ("silent", "my-great-model", "0" * 40, "real"):
         assert redact(kept) == kept
-    assert redact(f"-i{tmp_path}/my runs/one/clips/a.mp4") == "-iPATH"
+    assert redact(f"-i{tmp_path}/my runs/one/clips/a b.mp4") == "-iPATH"
+    assert redact(f"in {tmp_path}/my runs/one, as asked") == "in PATH, as asked"
 
 
 def test_keys_are_redacted_and_counts_of_one_reason_are_added():
@@ -79,3 +92,9 @@ def test_keys_are_redacted_and_counts_of_one_reason_are_added():
     assert PLAIN.of({"m": [{"note": "at /a/x"}, 1.5, None, True]}) == {"m": [{"note": "at PATH"}, 1.5, None, True]}
     with pytest.raises(BenchError, match="stay apart"):
         PLAIN.of({"/a/x": "one", "/b/y": "two"})
+
+
+def test_settings_whose_names_tell_a_secret_keep_no_text():
+    given = {"api_key": "a", "options": [{"auth": {"user": "b"}, "max_tokens": 5, "tokenizer": "t5", "cache": "/a b"}]}
+    kept = {"api_key": "SECRET", "options": [{"auth": "SECRET", "max_tokens": 5, "tokenizer": "t5", "cache": "PATH"}]}
+    assert PLAIN.settings(given) == kept

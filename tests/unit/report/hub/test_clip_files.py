@@ -1,0 +1,61 @@
+"""Which files of clips have more than picture and sound, and so are not published."""
+
+from fractions import Fraction
+
+import av
+import numpy as np
+import pytest
+
+from jova_bench.media import files as media
+from jova_bench.report.hub.clip_files import why_not
+from jova_bench.report.hub.redaction import Redaction
+
+REDACT = Redaction(paths=["/srv/vault"], users=["alice"])
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory):
+    path = tmp_path_factory.mktemp("clips") / "plain.mp4"
+    media.write(path, np.zeros((6, 32, 32, 3), np.uint8), Fraction(25), np.zeros((1, 4000), np.float32), 16_000)
+    return path
+
+
+def copied(plain, path, add):
+    """The streams of a clip in another file, to which something is added before any packet."""
+    with av.open(str(plain)) as source, av.open(str(path), "w") as target:
+        streams = {one.index: target.add_stream_from_template(one) for one in source.streams}
+        add(target)
+        for packet in source.demux():
+            if packet.dts is not None:
+                packet.stream = streams[packet.stream.index]
+                target.mux(packet)
+    return path
+
+
+def chapter(file):
+    title = {"title": "made by alice"}
+    file.set_chapters([{"id": 1, "start": 0, "end": 200, "time_base": Fraction(1, 1000), "metadata": title}])
+
+
+@pytest.mark.parametrize(
+    ("suffix", "add", "expected"),
+    [
+        (".mkv", lambda file: None, None),
+        (".mkv", chapter, "its file has chapters"),
+        (".mkv", lambda file: file.add_attachment("a.txt", "text/plain", b"alice"), "video, audio, attachment"),
+        (".mkv", lambda file: file.add_stream("aac", rate=16_000), "more than one picture and one sound"),
+        (".mp4", lambda file: file.metadata.update(title="a workflow"), "a tag 'title'"),
+        (".mp4", lambda file: file.metadata.update(encoder="of alice"), None),  # The container writes its own.
+    ],
+)  # fmt: skip
+def test_a_file_has_its_picture_and_its_sound_alone(plain, tmp_path, suffix, add, expected):
+    found = why_not(copied(plain, tmp_path / f"clip{suffix}", add), REDACT)
+    assert found is None if expected is None else expected in found
+
+
+def test_what_no_reader_shows_is_looked_for_in_the_bytes(plain, tmp_path):
+    assert why_not(plain, REDACT) is None
+    (tmp_path / "a.mp4").write_bytes(plain.read_bytes() + b"\0\0\0\x18free/srv/vault/x")
+    assert "a path or a secret" in why_not(tmp_path / "a.mp4", REDACT)
+    (tmp_path / "b.mp4").write_bytes(b"no clip")
+    assert "cannot be read" in why_not(tmp_path / "b.mp4", REDACT)
