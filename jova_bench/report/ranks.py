@@ -41,8 +41,8 @@ class Rank:
         return self.of > 1 and self.last == 1
 
 
-LOST = "the run no longer has their features"
-"""Why distances of sets are not tested in a folder without `features/`, such as a published one."""
+LOST = {"set": "the run no longer has their features", "clip": "the run no longer has the transcripts of its prompts"}
+"""Why distances of sets and rates of words are not tested in a folder without these, such as a published one."""
 Ranks = Mapping[Identity, Mapping[str, Rank]]
 """Ranks by metric identity, by model; metrics with a value for fewer than two models are missing."""
 
@@ -84,7 +84,7 @@ def ranks(
         without = [row for _, row in of_shown if row.verdict == "not comparable" and row.p is None]
         if without:
             gone = set(results.gone.values())
-            reasons = dict.fromkeys(LOST if row.reason in gone else row.reason or "" for row in without)
+            reasons = dict.fromkeys(LOST[spec.level] if row.reason in gone else row.reason or "" for row in without)
             untested[spec.identity] = "; ".join(reasons)
             if len(without) == len(of_shown):
                 continue

@@ -267,5 +267,5 @@ def test_rates_whose_transcripts_are_gone_are_not_ranked(tmp_path):
     (tmp_path / "manifest.json").write_text(json.dumps(manifest))
     gone = read_leaderboard(tmp_path)
     assert gone.ranks == {}
-    assert "WER" in gone.markdown()
+    assert "WER (the run no longer has the transcripts of its prompts)" in gone.markdown()
     assert {"the transcripts that wer" in why for why in read_results(tmp_path).gone.values()} == {True}
