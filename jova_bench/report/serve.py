@@ -6,7 +6,6 @@ import os
 import stat
 from dataclasses import replace
 from http import HTTPStatus
-from http.server import ThreadingHTTPServer
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 from urllib.parse import quote, unquote
@@ -18,7 +17,7 @@ from jova_bench.report.html.site import DEFAULT, STATIC
 from jova_bench.report.many.rows import Listed, listed
 from jova_bench.report.many.site import SHEETS, runs_page
 from jova_bench.runs.found import find_runs, is_run, written_at
-from jova_bench.web.local import ALWAYS_ASK, LocalHandler, listen
+from jova_bench.web.local import ALWAYS_ASK, LocalHandler, LocalServer, listen
 
 TYPES = {
     ".html": "text/html; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8",
@@ -43,7 +42,7 @@ class PageHandler(LocalHandler):
         """Sends a file of a page, or the list of runs."""
         if (path := self.asked_path()) is None:
             return
-        name = unquote(path, errors="replace").removeprefix("/")
+        name = unquote(path, errors="surrogateescape").removeprefix("/")
         if self.listing is not None and name in ("", "index.html"):
             self.send_bytes(self.listing.page().encode(), TYPES[".html"])
         elif self.listing is not None and name in SHEETS:
@@ -102,19 +101,22 @@ class RunList:
     def _row(self, folder: Path) -> Listed:
         name = folder.relative_to(self._root).as_posix()
         first = folder / DEFAULT / "index.html"
-        there = (folder / DEFAULT / MARK).is_file() and first.is_file()
-        state = (written_at(folder), there)
+        there = os.path.isfile(folder / DEFAULT / MARK) and os.path.isfile(first)
+        try:
+            state = (written_at(folder), there)
+        except OSError:  # The row says why.
+            return listed(folder, name)
         known = self._read.get(folder)
         if known is None or known[0] != state or known[1].state == "going on":
             row = listed(folder, name)
-            page = quote(first.relative_to(self._root).as_posix()) if there else ""
+            page = quote(os.fsencode(first.relative_to(self._root))) if there else ""
             missing = "" if there or row.summary is None else f"no pages: jova-bench report {folder} --html"
             known = (state, replace(row, page=page, no_page=missing))
             self._read[folder] = known
         return known[1]
 
 
-def page_server(folder: Path, port: int) -> ThreadingHTTPServer:
+def page_server(folder: Path, port: int) -> LocalServer:
     """Returns a server of the pages of a run, or of all runs in a folder, to be run by `serve_forever`.
 
     Args:
@@ -126,7 +128,7 @@ def page_server(folder: Path, port: int) -> ThreadingHTTPServer:
     """
     # Pages over all runs in a folder are of the time when they were written; the list is of now.
     places = (folder, folder / DEFAULT) if is_run(folder) else (folder,)
-    pages = next((one for one in places if (one / MARK).is_file()), None)
+    pages = next((one for one in places if os.path.isfile(one / MARK)), None)
     if pages is None and is_run(folder):
         raise BenchError(
             f"expected a run with pages, got {folder}; write them with `jova-bench report {folder} --html`"

@@ -12,7 +12,7 @@ from jova_bench.runs.store import LOCK, MANIFEST, SAMPLES, SCORES, SUMMARY
 
 def is_run(folder: Path) -> bool:
     """Returns whether a folder has records of a run, whole or broken."""
-    return any((folder / name).is_file() for name in (MANIFEST, SAMPLES))
+    return any(os.path.isfile(folder / name) for name in (MANIFEST, SAMPLES))
 
 
 def find_runs(top: Path) -> Iterator[Path]:

@@ -8,7 +8,6 @@ import secrets
 import threading
 import unicodedata
 from collections.abc import Mapping, Sequence
-from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import IO
 
@@ -20,7 +19,7 @@ from jova_bench.ids import file_stem
 from jova_bench.records import FileRecord, Id, Record
 from jova_bench.votes.requests import RaterHandler
 from jova_bench.votes.study import ANSWERS, PAGES, TOKENS, Given, Key, opened, read_key
-from jova_bench.web.local import listen
+from jova_bench.web.local import LocalServer, listen
 
 LOCK = ".lock"
 
@@ -147,7 +146,7 @@ def admit(folder: Path, names: Sequence[str]) -> Raters:
     return found
 
 
-def server(folder: Path, raters: Raters, port: int) -> ThreadingHTTPServer:
+def server(folder: Path, raters: Raters, port: int) -> LocalServer:
     """Returns a server on 127.0.0.1, to be run by `serve_forever`; its address is `server_address`.
 
     Raises:
@@ -155,7 +154,7 @@ def server(folder: Path, raters: Raters, port: int) -> ThreadingHTTPServer:
     """
     key, held = read_key(folder), _locked(folder)
 
-    class Server(ThreadingHTTPServer):
+    class Server(LocalServer):
         def server_close(self) -> None:
             """Closes the socket, also one that could not be bound, and releases the study."""
             super().server_close()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator
+import socket
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -12,6 +13,7 @@ from typing import IO, Any
 from urllib.parse import urlsplit
 
 from jova_bench.errors import BenchError
+from jova_bench.logs import LOG
 from jova_bench.web.http import is_loopback
 
 HOST = "127.0.0.1"
@@ -27,26 +29,35 @@ class LocalHandler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server_version, sys_version = "jova-bench", ""
     timeout = 60
+    _begun = False
+    """Whether the answer to the latest request has begun: no other can take its place."""
 
     def log_message(self, format: str, *args: Any) -> None:
         """Logs nothing: addresses may hold secrets."""
 
     def handle(self) -> None:
         """Answers until the browser ends the connection, which a player does in the middle of a clip."""
-        with suppress(ConnectionError):
+        with suppress(ConnectionError, TimeoutError):
             super().handle()
 
     def do_GET(self) -> None:
         """Answers a request for content."""
-        self.answer()
+        self._end_after_body()
+        self._act(self.answer)
 
     def do_HEAD(self) -> None:
         """Answers a request for the headers of content."""
-        self.answer()
+        self._end_after_body()
+        self._act(self.answer)
 
     def do_POST(self) -> None:
         """Answers a request that brings content."""
-        self.receive()
+        self._act(self.receive)
+
+    def end_headers(self) -> None:
+        """Sends the headers of an answer."""
+        self._begun = True
+        super().end_headers()
 
     def answer(self) -> None:
         """Sends what is asked for."""
@@ -104,19 +115,46 @@ class LocalHandler(BaseHTTPRequestHandler):
                 self.wfile.write(block)
             self.close_connection |= file.tell() < sent.stop  # It was cut meanwhile: what is missing does not come.
 
-    def end(self, status: HTTPStatus, headers: dict[str, str] | None = None) -> None:
-        """Answers without content."""
+    def end(self, status: HTTPStatus, headers: dict[str, str] | None = None, line: str = "") -> None:
+        """Answers without content, or with a line of text alone."""
+        content = line.encode("utf-8", "backslashreplace")
         self.send_response(status)
         for name, value in (headers or {}).items():
             self.send_header(name, value)
+        if content:
+            self.send_header("Content-Type", "text/plain; charset=utf-8")
         if status != HTTPStatus.NO_CONTENT:
-            self.send_header("Content-Length", "0")
+            self.send_header("Content-Length", str(len(content)))
         self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(content)
 
     def refuse(self, status: HTTPStatus, headers: dict[str, str] | None = None) -> None:
         """Answers without content, and ends the connection: a body that came with the request is not read."""
         self.close_connection = True
         self.end(status, headers)
+
+    def _end_after_body(self) -> None:
+        """Ends the connection after an answer to a request that asks and brings a body: nobody reads that."""
+        if "Transfer-Encoding" in self.headers or self.headers.get("Content-Length", "0") != "0":
+            self.close_connection = True
+
+    def _act(self, action: Callable[[], None]) -> None:
+        """Answers by an action, or by 500 and a line where it fails: no page takes the others with it."""
+        self._begun = False
+        try:
+            action()
+        except (ConnectionError, TimeoutError):
+            raise
+        except Exception as error:
+            LOG.warning("jova-bench: a page could not be made: %s: %s", type(error).__name__, error)
+            LOG.debug("jova-bench: where it was raised:", exc_info=True)
+            self.close_connection = True
+            if not self._begun:
+                # Whoever asks is told no path of this machine.
+                why = getattr(error, "strerror", None) or type(error).__name__
+                line = f"This page could not be made: {why}. The terminal that serves it says more.\n"
+                self.end(HTTPStatus.INTERNAL_SERVER_ERROR, {"Cache-Control": NEVER}, line)
 
     def _begin(self, status: HTTPStatus, keep: str, tag: str, headers: dict[str, str] | None = None) -> None:
         self.send_response(status)
@@ -165,9 +203,13 @@ def _blocks(file: IO[bytes], part: range) -> Iterator[bytes]:
         yield block
 
 
-def listen(
-    port: int, handler: type[LocalHandler], server: type[ThreadingHTTPServer] = ThreadingHTTPServer
-) -> ThreadingHTTPServer:
+class LocalServer(ThreadingHTTPServer):
+    """Answers each connection in a thread of its own; as many as the system allows wait for theirs."""
+
+    request_queue_size = socket.SOMAXCONN
+
+
+def listen(port: int, handler: type[LocalHandler], server: type[LocalServer] = LocalServer) -> LocalServer:
     """Returns a server on 127.0.0.1, to be run by `serve_forever`; its address is `server_address`.
 
     Raises:

@@ -14,7 +14,7 @@ from jova_bench.assets.table import AssetTable
 from jova_bench.errors import BenchError
 from jova_bench.files.writing import part_of
 from jova_bench.formatting.text import counted
-from jova_bench.ids import file_stem, safe_id
+from jova_bench.ids import file_stem, printable, safe_id
 from jova_bench.progress import Progress, Quiet
 from jova_bench.report.html.folder import check_target, replacing_folder
 from jova_bench.report.html.pages import environment
@@ -119,9 +119,9 @@ def _share(script: Path, first: Path) -> None:
 
 
 def runs_page(env: jinja2.Environment, runs: Sequence[Listed]) -> str:
-    """Renders the page of these runs."""
+    """Renders the page of these runs; names that are no UTF-8 stand with escapes."""
     finished = sum(run.state == "finished" for run in runs)
-    return env.get_template("runs.html").render(
+    page = env.get_template("runs.html").render(
         root="",
         runs=runs,
         groups=grouped(runs),
@@ -131,6 +131,7 @@ def runs_page(env: jinja2.Environment, runs: Sequence[Listed]) -> str:
         prompts=lambda estimate: counted(estimate.n_prompts, "prompt") if estimate.n_prompts else "",
         several=_several(runs),
     )
+    return printable(page)
 
 
 def _several(runs: Sequence[Listed]) -> Mapping[tuple[str, str], bool]:

@@ -1,9 +1,11 @@
 """What `view` sends: pages and parts of clips to browsers of this machine, and nothing else to anybody."""
 
 import os
+import select
+import shutil
 import socket
 import threading
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from http.client import HTTPConnection
 
 import pytest
@@ -174,6 +176,70 @@ def test_the_list_is_of_now(runs, tmp_path):
     assert "broken" not in before
     assert "theirs" in after
     assert "one/manifest.json" in after
+
+
+def test_a_run_that_cannot_be_read_and_a_name_that_is_no_utf_8_take_no_other_with_them(tmp_path, capfd):
+    nowhere = "x" * 300  # No file system follows a link to it, and asking for it is an error.
+    for name in (b"a", b"b", b"c", b"d\xff"):
+        made_run(tmp_path / os.fsdecode(name), {"ours": {"lse_c": [1.0, 2.0]}})
+    (tmp_path / "b" / "report").symlink_to(nowhere)
+    (tmp_path / "c" / "manifest.json").unlink()
+    (tmp_path / "c" / "manifest.json").symlink_to(nowhere)
+    pages = tmp_path / os.fsdecode(b"d\xff") / "report"
+    pages.mkdir()
+    (pages / MARK).touch()
+    (pages / "index.html").write_text("of d")
+    with asking(tmp_path) as ask:
+        status, content = ask("/")
+        assert ask("/d%FF/report/index.html") == (200, b"of d")
+    assert status == 200
+    page = content.decode()
+    assert 'href="d%FF/report/index.html">d\\udcff</a>' in page
+    assert "File name too long" in page
+    assert page.count("no pages: jova-bench report") == 2  # Of a and b.
+    assert capfd.readouterr().err == ""
+
+
+def test_a_page_that_fails_is_answered_and_told_in_one_line(tmp_path, caplog):
+    made_run(tmp_path / "runs" / "one", {"ours": {"lse_c": [1.0]}})
+    with asking(tmp_path / "runs") as ask:
+        assert ask("/")[0] == 200
+        shutil.move(tmp_path / "runs", tmp_path / "elsewhere")
+        status, content = ask("/")
+        assert (status, content.count(b"\n")) == (500, 1)
+        assert b"No such file or directory" in content
+        assert str(tmp_path).encode() not in content
+        assert ask("/", "HEAD") == (500, b"")
+        assert ask("/x.html")[0] == 404
+        shutil.move(tmp_path / "elsewhere", tmp_path / "runs")
+        assert ask("/")[0] == 200
+    told = [one.getMessage() for one in caplog.records]
+    assert len(told) == 2
+    assert all("a page could not be made: FileNotFoundError" in line for line in told)
+
+
+def test_what_comes_with_a_question_is_no_second_one(ask):
+    inner = b"GET /none.html HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    sent = (b"Content-Length: %d\r\n\r\n" % len(inner), b"Transfer-Encoding: chunked\r\n\r\n%x\r\n" % len(inner))
+    for method in (b"GET", b"HEAD"):
+        for headers in sent:
+            with socket.create_connection(ask.address) as plain:
+                plain.sendall(method + b" /runs.css HTTP/1.1\r\nHost: localhost\r\n" + headers + inner)
+                answers = b""
+                with suppress(ConnectionResetError):
+                    while part := plain.recv(1 << 16):
+                        answers += part
+            assert answers.count(b"HTTP/1.1 ") == 1
+            assert answers.startswith(b"HTTP/1.1 200")
+
+
+def test_many_connections_may_wait(runs):
+    with page_server(runs, 0) as serving, ExitStack() as opened:  # It answers nobody yet.
+        for _ in range(64):
+            one = opened.enter_context(socket.socket())
+            one.setblocking(False)
+            one.connect_ex(serving.server_address)
+            assert select.select([], [one], [], 2)[1]
 
 
 def test_what_cannot_be_served_is_told(runs, tmp_path, capsys):
