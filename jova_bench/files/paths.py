@@ -26,6 +26,14 @@ def check_path(value: str) -> str:
     return value
 
 
+def file_seen(path: Path) -> bool:
+    """Returns whether a file is there, as far as this user can see: an error of the system is no."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
 def shown_path(path: str | os.PathLike[str]) -> str:
     """Formats a path for a message: whole, so that it can be found, unless it is longer than any path."""
     text = os.fspath(path)

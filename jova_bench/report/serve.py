@@ -11,6 +11,7 @@ from typing import IO, Any
 from urllib.parse import quote, unquote
 
 from jova_bench.errors import BenchError
+from jova_bench.files.paths import file_seen
 from jova_bench.report.html.folder import MARK
 from jova_bench.report.html.pages import environment
 from jova_bench.report.html.site import DEFAULT, STATIC
@@ -101,7 +102,7 @@ class RunList:
     def _row(self, folder: Path) -> Listed:
         name = folder.relative_to(self._root).as_posix()
         first = folder / DEFAULT / "index.html"
-        there = os.path.isfile(folder / DEFAULT / MARK) and os.path.isfile(first)
+        there = file_seen(folder / DEFAULT / MARK) and file_seen(first)
         try:
             state = (written_at(folder), there)
         except OSError:  # The row says why.
@@ -128,7 +129,7 @@ def page_server(folder: Path, port: int) -> LocalServer:
     """
     # Pages over all runs in a folder are of the time when they were written; the list is of now.
     places = (folder, folder / DEFAULT) if is_run(folder) else (folder,)
-    pages = next((one for one in places if os.path.isfile(one / MARK)), None)
+    pages = next((one for one in places if file_seen(one / MARK)), None)
     if pages is None and is_run(folder):
         raise BenchError(
             f"expected a run with pages, got {folder}; write them with `jova-bench report {folder} --html`"

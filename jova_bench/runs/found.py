@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from jova_bench.files.locks import held
+from jova_bench.files.paths import file_seen
 from jova_bench.runs.store import LOCK, MANIFEST, SAMPLES, SCORES, SUMMARY
 
 
 def is_run(folder: Path) -> bool:
     """Returns whether a folder has records of a run, whole or broken."""
-    return any(os.path.isfile(folder / name) for name in (MANIFEST, SAMPLES))
+    return any(file_seen(folder / name) for name in (MANIFEST, SAMPLES))
 
 
 def find_runs(top: Path) -> Iterator[Path]:
