@@ -37,6 +37,20 @@ def keep_file(path: Path, content: bytes | None) -> None:
         write_file(path, content)
 
 
+def rewrite_file(path: Path, content: str) -> None:
+    """Writes a file as `write_file`, in a folder that is there: none is made anew. Raises OSError."""
+    part = part_of(path)
+    try:
+        with holding(part) as file:
+            file.write(content.encode())
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    finally:
+        with suppress(OSError):
+            part.unlink()
+
+
 def check_writable(folder: Path) -> None:
     """Checks, before any work, that files can be written into a folder that is there or can be made.
 

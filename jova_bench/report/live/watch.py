@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jova_bench.errors import BenchError
-from jova_bench.files.writing import write_file
+from jova_bench.files.writing import rewrite_file
 from jova_bench.formatting.text import counted
 from jova_bench.progress import Advance, Progress
 from jova_bench.records import Sample
@@ -54,7 +54,7 @@ def watch(
         pause: waits so many seconds.
 
     Raises:
-        BenchError: the folder is no run, the target is something else, or a package is missing.
+        BenchError: the folder is no run, the target is something else or was deleted, or a package is missing.
     """
     run_folder = Path(run_folder)
     target = Path(target) if target is not None else run_folder / DEFAULT
@@ -74,10 +74,10 @@ def watch(
             began = time.monotonic()
             try:
                 look = followed.look()
-                finished = look.state == "finished"
                 page.show(look)
-            except BenchError as error:  # It may be put right while this goes on.
-                page.say("broken", str(error))
+                finished = look.state == "finished"
+            except (BenchError, OSError) as error:  # It may be put right while this goes on.
+                page.trouble(error, progress)
             took = time.monotonic() - began
         page.say("finished")
         return write(target, _OnPage(page, progress))
@@ -100,6 +100,7 @@ class _Page:
         self._clips: dict[tuple[Any, ...], str] = {}
         self._parts: dict[str, str] = {}
         self._beat, self._every_s, self._number = 0, EVERY_S, 0
+        self._told = ""
 
     @classmethod
     @contextmanager
@@ -129,8 +130,8 @@ class _Page:
     def show(self, look: Look, render: bool = False) -> None:
         """Shows a look at the run; where nothing changed, only that it was looked at."""
         if render or look is not self._look:
-            self._look = look
             self._parts = render_parts(self._env, look, self._linked(look))
+            self._look = look  # Now: one that could not be shown is shown when it can.
             self._unlink()
         self.say(state_of(look))
 
@@ -160,10 +161,27 @@ class _Page:
             prompts=f"suite of {counted(len(manifest.prompts), 'prompt')}",
             seeds=counted(len(manifest.seeds), "seed"),
         )
-        write_file(self._target / "index.html", text)
+        rewrite_file(self._target / "index.html", text)
         shown |= {"beat": self._beat, "every_s": self._every_s, "watched": watched}
         # Escapes leave ASCII alone, of which JSON is a part of JavaScript.
-        write_file(self._target / "state.js", f"jovaLive({json.dumps(shown)});\n")
+        rewrite_file(self._target / "state.js", f"jovaLive({json.dumps(shown)});\n")
+
+    def trouble(self, error: BenchError | OSError, progress: Progress) -> None:
+        """Shows what keeps a look from the page; where the page takes nothing, says it once.
+
+        Raises:
+            BenchError: the folder of the page was deleted.
+        """
+        try:
+            self.say("broken", _words(error))
+        except OSError as fault:
+            if not self._target.is_dir():
+                raise BenchError(
+                    f"expected the folder of the page to stay, got none in {self._target}; repeat the command"
+                ) from error
+            if self._told != (line := f"the page cannot be written: {_words(fault)}; it goes on when it can"):
+                progress.say(line)
+            self._told = line
 
     def _linked(self, look: Look) -> dict[int, str]:
         """Puts the latest clips beside the page; returns their files, by their place in the look."""
@@ -189,6 +207,13 @@ class _Page:
         """Removes clips that the page showed long ago: a browser may be about to read those of the latest looks."""
         for key in list(self._clips)[:-KEPT]:
             (self._target / self._clips.pop(key)).unlink(missing_ok=True)
+
+
+def _words(error: BenchError | OSError) -> str:
+    """Formats what went wrong, of a fault of the system which file it is about."""
+    if isinstance(error, BenchError):
+        return str(error)
+    return ": ".join(str(part) for part in (error.filename, error.strerror or error) if part is not None)
 
 
 class _OnPage:

@@ -1,5 +1,7 @@
 """A page of a run that goes on: what it says at each moment, that no file of it is torn, and how it ends."""
 
+import errno
+import shutil
 from html.parser import HTMLParser
 
 import pytest
@@ -166,6 +168,57 @@ def test_an_earlier_report_makes_room_and_nothing_else_does(run, tmp_path):
     (tmp_path / "mine" / "thesis.txt").touch()
     with pytest.raises(BenchError, match="expected a new folder or an earlier report"):
         watch(run.folder, tmp_path / "mine", None, Quiet())
+    run.end()
+
+
+@pytest.mark.parametrize("gone", ["", "report"])
+def test_what_was_deleted_is_not_made_anew(run, gone):
+    run.begin()
+
+    def delete():
+        shutil.rmtree(run.folder / gone)
+
+    with pytest.raises(BenchError, match="expected the folder of the page to stay"):
+        followed(run, [delete, lambda: None])
+    run.end()
+    assert not (run.folder / gone).exists()
+
+
+def test_a_fault_of_the_disk_is_waited_for(run, monkeypatch):
+    full, write = [], watching.rewrite_file
+
+    def limited(path, content):
+        if full:
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+        write(path, content)
+
+    def fill():
+        full.append(True)
+        run.add(SAMPLES, 6)
+
+    def free():
+        full.clear()
+
+    def block():
+        assert "ours 4 of 4" in text_of(run.page()["parts"]["progress"])  # Of the look that could not be shown.
+        (run.folder / SAMPLES).rename(run.folder / "kept")
+        (run.folder / SAMPLES).mkdir()
+
+    def heal():
+        found = run.page()
+        assert (found["state"], found["watched"]) == ("broken", True)
+        assert "samples.jsonl" in found["says"]
+        (run.folder / SAMPLES).rmdir()
+        (run.folder / "kept").rename(run.folder / SAMPLES)
+
+    def finish():
+        assert run.page()["state"] == "making"
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(watching, "rewrite_file", limited)
+    run.begin()
+    with pytest.raises(KeyboardInterrupt):
+        followed(run, [fill, lambda: None, free, block, heal, finish])
     run.end()
 
 
