@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any, get_args
 
 from jova_bench.assets.table import AssetTable, asset_table
-from jova_bench.cli.base import Verbs, add_assets_flag, add_verb, warn
+from jova_bench.cli.base import Verbs, add_assets_flag, add_verb, say, warn
 from jova_bench.errors import EXIT_OK, BenchError
 from jova_bench.formatting.text import size_text
-from jova_bench.output import on_terminal, show, show_json, show_table
+from jova_bench.output import on_terminal, show, show_json, show_page, show_table
 from jova_bench.records import Profile
 
 LS_EXAMPLES = """  jova-bench ls models
@@ -89,7 +89,8 @@ def _ls(args: argparse.Namespace) -> int:
     called = _called(found) if args.what == "metrics" else [item["name"] for item in found]
     if on_terminal() and not args.long:
         show_table(HEADERS[args.what], [_cells(args.what, *pair) for pair in zip(found, called, strict=True)])
-        show("\n`jova-bench doctor NAME` says what one lacks, and the commands that get it.\n")
+        show("\n")
+        show_page("`jova-bench doctor NAME` says what one lacks, and the commands that get it.\n")
         return EXIT_OK
     for item, name in zip(found, called, strict=True):
         show(f"{_line(args.what, item, name)}\n")
@@ -101,12 +102,15 @@ def _ls(args: argparse.Namespace) -> int:
 
 
 def _runs(args: argparse.Namespace) -> int:
-    from jova_bench.tools.run_folders import HEADER, RUNS, rows, run_folders
+    from jova_bench.tools.run_folders import HEADER, RUNS, links_line, rows, run_folders
 
     for flag in ("available", "long"):
         if getattr(args, flag):
             raise BenchError(f"expected models, suites or metrics with --{flag}, got runs; leave out --{flag}")
-    found = [item for name in args.names or (RUNS,) for item in run_folders(Path(name))]
+    tops = [Path(name) for name in args.names or (RUNS,)]
+    for line in filter(None, map(links_line, filter(Path.is_dir, tops))):
+        say(line)
+    found = [item for top in tops for item in run_folders(top)]
     if args.json:
         show_json(json.dumps(found, ensure_ascii=False, indent=2) + "\n")
     else:

@@ -32,6 +32,18 @@ def find_runs(top: Path) -> Iterator[Path]:
         folders[:] = sorted(name for name in folders if not name.startswith("."))
 
 
+def linked_folders(top: Path) -> list[Path]:
+    """Returns the links to folders that `find_runs` does not follow, by name. Raises OSError as that."""
+    os.scandir(top).close()
+    found = []
+    for path, folders, files in os.walk(top):
+        if MANIFEST in files or SAMPLES in files:
+            folders.clear()
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        found += [one for name in folders if (one := Path(path, name)).is_symlink()]
+    return found
+
+
 def is_written(folder: Path) -> bool:
     """Returns whether a process is writing a run, as far as this machine can see. Raises OSError as `locks.held`."""
     return held(folder / LOCK)

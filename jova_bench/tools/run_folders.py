@@ -9,12 +9,14 @@ from typing import Any
 
 from jova_bench.errors import BenchError
 from jova_bench.files.paths import shown_path
-from jova_bench.formatting.text import size_text
-from jova_bench.runs.found import find_runs
+from jova_bench.formatting.text import counted, size_text
+from jova_bench.runs.found import find_runs, linked_folders
 from jova_bench.runs.store import MANIFEST, SAMPLES, SCORES, SUMMARY, read_run
 
 RUNS = "runs"
 """Folder of runs where no other is named."""
+NAMED = 3
+"""Links that a line names."""
 HEADER = ("Run", "State", "Suite", "Profile", "Models", "Prompts", "Made", "Failed", "Scored", "Changed", "Size")
 
 
@@ -33,6 +35,17 @@ def run_folders(top: Path) -> list[dict[str, Any]]:
     if not found:
         raise BenchError(f"expected a folder with runs, got {shown_path(top)}, which has no {MANIFEST} below it")
     return sorted(found, key=lambda item: (str(item["changed"]), item["name"]), reverse=True)
+
+
+def links_line(top: Path) -> str:
+    """Returns what to say of links to folders, in which no run is looked for; empty where there are none."""
+    found = linked_folders(top)
+    if not found:
+        return ""
+    named = ", ".join(one.relative_to(top).as_posix() for one in found[:NAMED]) + ", ..." * (len(found) > NAMED)
+    return (
+        f"{counted(len(found), 'linked folder')} passed over in {shown_path(top)}: {named}; name one to list its runs"
+    )
 
 
 def rows(found: list[dict[str, Any]]) -> list[list[str]]:

@@ -8,6 +8,7 @@ from jova_bench.cli.loudness import split
 from jova_bench.logs import LOG, at_level
 from jova_bench.progress import Terminal, meter
 from support.commands import call
+from support.made_runs import made_run
 
 NOTE = "licence of the prompts"
 
@@ -48,6 +49,28 @@ def test_what_went_wrong_is_always_told_in_one_line(capsys, flags):
     code, _, err = call(capsys, *flags, "report", "no/such/run")
     assert (code, len(err.splitlines())) == (2, 1)
     assert "expected a run folder" in err
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """Two runs of one model, of which the second is worse."""
+    top = tmp_path_factory.mktemp("loud")
+    for name, worse in (("a", 0.0), ("b", 2.0)):
+        made_run(top / name, {"ours": {"lse_c": [5.0 - worse + 0.1 * (k % 3) for k in range(8)]}})
+    return top
+
+
+@pytest.mark.parametrize(
+    ("verb", "code"), [(("report", "a"), 0), (("report", "a", "--format", "csv"), 0), (("compare", "a", "b"), None)]
+)
+def test_loudness_leaves_results_and_exit_codes_as_they_are(capsys, monkeypatch, runs, verb, code):
+    monkeypatch.chdir(runs)
+    usual = call(capsys, *verb)
+    assert usual.out
+    assert code is None or usual.code == code
+    quiet, verbose = call(capsys, *verb, "-q"), call(capsys, "-v", *verb)
+    assert quiet[:2] == verbose[:2] == usual[:2]
+    assert (quiet.err, "took" in verbose.err) == ("", True)
 
 
 def test_a_verbose_command_says_where_an_error_was_raised(capsys):

@@ -78,5 +78,29 @@ def test_colours_and_bold_are_of_terminals_that_have_them(monkeypatch):
     assert re.sub(r"\x1b\[[\d;]*m", "", bold) == re.sub(r"\x1b\[[\d;]*m", "", coloured)
 
 
+@pytest.mark.parametrize("width", [30, 100])
+def test_names_of_models_command_no_terminal(width, monkeypatch):
+    names = [
+        "\x1b[31mred\x1b]0;title\x07",
+        "[bold]b[/bold] [link=http://x]",
+        "\u202eabc\u2067",
+        ":smile: \x9b2J",
+        "\ra\x08",
+    ]
+    body = [[name, *BODY[0][1:]] for name in names]
+    for term in ("dumb", "xterm-256color"):
+        monkeypatch.setenv("TERM", term)
+        text = re.sub(r"\x1b\[[\d;]*m", "" if term != "dumb" else r"\g<0>", drawn(page(body=body), width, False))
+        assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]", text)
+        words = "".join(text.split())
+        for name in ("[31mred", "[bold]b[/bold]", "abc", ":smile:"):
+            assert name in words, name
+
+
+def test_a_name_has_no_style_of_its_own(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm-256color")
+    assert "\x1b[31m" not in drawn(page(body=[["\x1b[31mred", *BODY[0][1:-1], "better"]]), 100, False)
+
+
 def test_lines_are_ascii_where_a_terminal_has_no_others():
     assert drawn("| a | b |\n| --- | --- |\n| 1 | x |\n", 60, ascii_only=True) == "a | b\n--+--\n1 | x\n"

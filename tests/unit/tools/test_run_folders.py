@@ -73,6 +73,20 @@ def test_people_get_a_table_in_which_the_broken_say_why(top, capsys):
     assert broken[1].startswith("broken: ")
 
 
+def test_linked_folders_are_told_and_not_followed(tmp_path, capsys):
+    made_run(tmp_path / "big" / "x", {"ours": {"lse_c": [1.0]}})
+    top = tmp_path / "runs"
+    made_run(top / "one", {"ours": {"lse_c": [1.0]}})
+    for name in ("a", "b", "one/inside", "c", "d", ".hidden"):
+        (top / name).symlink_to(tmp_path / "big" / "x")
+    (top / "file").symlink_to(top / "one" / MANIFEST)
+    code, out, err = call(capsys, "ls", "runs", top, "--json")
+    assert (code, [one["name"] for one in json.loads(out)]) == (0, ["one"])
+    assert err == (f"jova-bench: 4 linked folders passed over in {top}: a, b, c, ...; name one to list its runs\n")
+    code, out, err = call(capsys, "ls", "runs", top / "a", "--json")
+    assert (code, len(json.loads(out)), err) == (0, 1, "")
+
+
 def test_one_run_and_no_run(top, capsys):
     (one,) = json.loads(call(capsys, "ls", "runs", top / "whole", "--json").out)
     assert one["name"] == "whole"
