@@ -38,7 +38,7 @@ def keep_file(path: Path, content: bytes | None) -> None:
 
 
 def rewrite_file(path: Path, content: str) -> None:
-    """Writes a file as `write_file`, in a folder that is there: none is made anew. Raises OSError."""
+    """Writes a file as `write_file`, in a folder that is there: none is made. Raises OSError."""
     part = part_of(path)
     try:
         with holding(part) as file:

@@ -135,7 +135,7 @@ class LocalHandler(BaseHTTPRequestHandler):
         self.end(status, headers)
 
     def _end_after_body(self) -> None:
-        """Ends the connection after an answer to a request that asks and brings a body: nobody reads that."""
+        """Ends the connection after an answer to a request that asks and brings a body: it is not read."""
         if "Transfer-Encoding" in self.headers or self.headers.get("Content-Length", "0") != "0":
             self.close_connection = True
 
@@ -151,7 +151,7 @@ class LocalHandler(BaseHTTPRequestHandler):
             LOG.debug("jova-bench: where it was raised:", exc_info=True)
             self.close_connection = True
             if not self._begun:
-                # Whoever asks is told no path of this machine.
+                # The answer has no path of this machine.
                 why = getattr(error, "strerror", None) or type(error).__name__
                 line = f"This page could not be made: {why}. The terminal that serves it says more.\n"
                 self.end(HTTPStatus.INTERNAL_SERVER_ERROR, {"Cache-Control": NEVER}, line)
