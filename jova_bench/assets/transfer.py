@@ -40,6 +40,8 @@ ENOUGH = 1 << 20
 """Bytes that a connection brings to show that others may bring the rest."""
 BUSY = (408, 425, 429, 500, 502, 503, 504)
 """Statuses of a server that may respond otherwise later."""
+_RANGE = re.compile(r"bytes (0|[1-9][0-9]{0,17})-(0|[1-9][0-9]{0,17})/([1-9][0-9]{0,17}|\*)")
+"""`Content-Range`: first and last byte, and how many the file has."""
 UNREACHABLE = (
     httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.InvalidURL, httpx2.ProxyError, httpx2.TooManyRedirects,
     httpx2.UnsupportedProtocol, UnicodeError,
@@ -114,6 +116,9 @@ def _receive(source: Source, part: Path, meter: Meter) -> None:
         if response is None:
             return
         have, total = _from_and_to(source, response, have, "Range" in headers)
+        if have and not _continues(source, response, have, about):
+            part.unlink()
+            raise Broken(f"expected the rest of the file from byte {have} on, got that of another")
         if source.size is not None and total not in (None, source.size):
             raise BenchError(f"{source.name}: expected {source.size} bytes, {source.url} has {total}; its file changed")
         if source.size is None and (total or 0) > source.most:
@@ -121,6 +126,7 @@ def _receive(source: Source, part: Path, meter: Meter) -> None:
         most = source.size if total is None else total
         _room(source, part, (most or have) - have)
         about = {"url": source.url, "validator": _validator(response.headers)}
+        about |= {} if total is None else {"total": str(total)}
         write_file(about_file(part), json.dumps(about))
         with part.open("r+b" if part.exists() else "wb") as file, meter(source.name, have, most) as advance:
             file.truncate(have)
@@ -187,11 +193,11 @@ def _from_and_to(source: Source, response: httpx2.Response, have: int, asked: bo
         raise BenchError(f"{source.name}: expected the file without a content encoding, got {got} from {source.url}")
     chunked = "Transfer-Encoding" in headers
     if status == 206:
-        stated = re.fullmatch(r"bytes ([0-9]{1,18})-[0-9]{1,18}/([0-9]{1,18}|\*)", headers.get("Content-Range", ""))
+        stated = _RANGE.fullmatch(headers.get("Content-Range", ""))
         if not stated or int(stated[1]) != have:
             got = _one_line(headers.get("Content-Range"))
             raise BenchError(f"{source.name}: expected bytes from {have}, got {shown(got)} from {source.url}")
-        total = None if stated[2] == "*" else int(stated[2])
+        total = None if stated[3] == "*" else int(stated[3])
     else:
         length = None if chunked else headers.get("Content-Length")
         have, total = 0, None if length is None else int(length)
@@ -201,6 +207,15 @@ def _from_and_to(source: Source, response: httpx2.Response, have: int, asked: bo
             f"download would go unnoticed; download it yourself and put it at {source.belongs}"
         )
     return have, total
+
+
+def _continues(source: Source, response: httpx2.Response, have: int, about: Mapping[str, str]) -> bool:
+    """Returns whether a 206 has all the rest of the version that the part is of: some servers ignore `If-Range`."""
+    stated = _RANGE.fullmatch(response.headers.get("Content-Range", ""))
+    assert stated is not None
+    total = str(int(stated[2]) + 1)
+    same = source.digest_known or _validator(response.headers) == about.get("validator")
+    return same and stated[3] in (total, "*") and about.get("total", total) == total
 
 
 def _validator(headers: httpx2.Headers) -> str:
@@ -248,7 +263,7 @@ def size_of(part: Path) -> int:
 
 
 def about_file(part: Path) -> Path:
-    """Returns the file beside a partial one: its address, and the server's name of this version (`If-Range`)."""
+    """Returns the file beside a partial one: its address, the server's name of this version (`If-Range`), and size."""
     return part.with_name(f".{part.name}.json")
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import ipaddress
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -30,8 +31,9 @@ TIMEOUT_S = 60.0
 SLOWEST = 1000
 """Bytes of content a second; a slower connection counts as broken after as many seconds."""
 REDIRECTS = 10
-_OWN = ("localhost", "127.0.0.0/8", "[::1]", "[::ffff:127.0.0.0]/104")
-"""Hosts that are this machine, as httpx2 writes them: a key in plain text is for them alone, and for no proxy."""
+_OWN = ("127.0.0.0/8", "[::1]/128", "[::ffff:127.0.0.0]/104")
+"""Addresses of this machine, as httpx2 writes networks: it compares hosts with those by value, in any spelling."""
+_NETWORKS = [ipaddress.ip_network(re.sub(r"[][]", "", one)) for one in _OWN]
 
 
 @contextmanager
@@ -63,9 +65,9 @@ def open_url(
 
 
 def is_loopback(host: str) -> bool:
-    """Returns whether a host is this machine by its name: `localhost`, or a loopback address."""
+    """Returns whether a host is this machine by its name, which no proxy gets: `localhost`, or a loopback address."""
     try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+        return host == "localhost" or any(ipaddress.ip_address(host) in network for network in _NETWORKS)
     except ValueError:
         return False
 
@@ -77,7 +79,7 @@ def kind_of(response: httpx2.Response) -> str:
 
 def _client(timeout_s: float) -> httpx2.Client:
     """Returns a client for one call: what it holds of connections and cookies ends with it."""
-    own = {f"all://{host}": None for host in _OWN}
+    own = {f"all://{host}": None for host in ("localhost", *_OWN)}
     try:
         return httpx2.Client(timeout=timeout_s, verify=_trusted(), mounts={**own, "file://": _Files()})
     except ImportError as error:

@@ -6,12 +6,14 @@ import shutil
 from collections import namedtuple
 from contextlib import nullcontext
 
+import httpx2
 import pytest
 
 from jova_bench.assets import pull, transfer
 from jova_bench.assets import table as assets
 from jova_bench.errors import BenchError
 from jova_bench.files.locks import acquire
+from jova_bench.web import http
 from support.file_server import CONTENT, SHA256
 
 pytestmark = pytest.mark.usefixtures("no_pauses")
@@ -236,3 +238,42 @@ def test_two_commands_do_not_write_one_file(toy):
     assert lock.exists()
     assert get(asset).read_bytes() == CONTENT
     assert not lock.exists()
+
+
+OLD = {"ETag": '"v1"', "Content-Length": "10"}
+
+
+@pytest.mark.parametrize(
+    ("rest", "begins_again"),
+    [
+        ({"ETag": '"v1"', "Content-Range": "bytes 5-9/10"}, False),
+        ({"ETag": '"v2"', "Content-Range": "bytes 5-9/10"}, True),
+        ({"Content-Range": "bytes 5-9/10"}, True),
+        ({"ETag": '"v1"', "Content-Range": "bytes 5-11/12"}, True),
+        ({"ETag": '"v1"', "Content-Range": "bytes 5-6/10"}, True),
+        ({"ETag": '"v1"', "Content-Range": "bytes 5-9/12"}, True),
+    ],
+)
+def test_halves_of_two_versions_are_not_put_together_where_a_server_ignores_if_range(
+    tmp_path, monkeypatch, rest, begins_again
+):
+    asked = []
+
+    def first():
+        yield b"old: "
+        raise httpx2.ReadError("broken off")
+
+    def respond(request):
+        asked.append(request.headers.get("Range"))
+        if len(asked) == 1:
+            return httpx2.Response(200, headers=OLD, content=first())
+        if asked[-1] is None:
+            return httpx2.Response(200, headers={"Content-Length": "10"}, content=iter([b"new: whole"]))
+        return httpx2.Response(206, headers=rest, content=iter([b"12345"]))
+
+    client = httpx2.MockTransport(respond)
+    monkeypatch.setattr(http, "_client", lambda timeout_s: httpx2.Client(transport=client))
+    source = transfer.Source("toy", "http://a.example/toy", None, False, tmp_path / "toy", "")
+    transfer.fetch(source, tmp_path / "part", lambda name, done, total: nullcontext(lambda count: None))
+    assert (tmp_path / "part").read_bytes() == (b"new: whole" if begins_again else b"old: 12345")
+    assert asked == [None, "bytes=5-", *[None] * begins_again]

@@ -84,7 +84,13 @@ def test_a_key_goes_on_to_its_own_origin_alone_and_never_comes_back(web):
     assert [one.headers.get("Authorization") for one in asked] == ["Bearer k", "Bearer k", None, None]
 
 
-@pytest.mark.parametrize("host", ["localhost", "LOCALHOST", "127.0.0.1", "127.8.9.1", "[::1]", "[::ffff:127.0.0.1]"])
+@pytest.mark.parametrize(
+    "host",
+    [
+        "localhost", "LOCALHOST", "127.0.0.1", "127.8.9.1", "[::1]", "[0:0:0:0:0:0:0:1]", "[::0001]", "[::0.0.0.1]",
+        "[::ffff:127.0.0.1]", "[0:0:0:0:0:FFFF:7f00:1]",
+    ],
+)  # fmt: skip
 def test_no_name_of_this_machine_is_for_a_proxy(monkeypatch, host):
     for name in ("http_proxy", "https_proxy", "all_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:1")
@@ -92,7 +98,12 @@ def test_no_name_of_this_machine_is_for_a_proxy(monkeypatch, host):
         url = httpx2.URL(f"http://{host}:8000/v1")
         own, other = (client._transport_for_url(httpx2.URL(one)) for one in (url, "http://a.example/"))
         assert own is client._transport is not other
-    assert is_loopback(url.host) or "ffff" in host  # Whatever gets a key in plain text.
+    assert is_loopback(url.host)  # Which is what gets a key in plain text.
+
+
+@pytest.mark.parametrize("host", ["127.1", "[::]", "[::2]", "[::ffff:128.0.0.1]", "localhost.example", "localhost."])
+def test_what_may_pass_a_proxy_gets_no_key_in_plain_text(host):
+    assert not is_loopback(httpx2.URL(f"http://{host}/").host)
 
 
 def test_the_environment_says_what_passes_its_proxy(monkeypatch):
