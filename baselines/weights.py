@@ -11,6 +11,8 @@ from pathlib import Path
 from jova_bench.digests import shortened
 from jova_bench.ids import safe_id
 
+Stamps = tuple[tuple[Path, int, int, int, int], ...]
+
 
 def name_with(weights: Path | None, name: str) -> str:
     """Returns a model's name, with that of the folder of a user's weights: `jova-mine` for `jova:runs/mine`."""
@@ -71,13 +73,14 @@ def accepted() -> list[str]:
     return os.environ.get("JOVA_BENCH_ACCEPT", "").split()
 
 
-def _stamps(files: Iterable[Path]) -> tuple[tuple[Path, int, int, int], ...]:
+def _stamps(files: Iterable[Path]) -> Stamps:
     """Returns what changes with the content of files: a training writes better weights under the same names."""
-    return tuple((path, about.st_size, about.st_mtime_ns, about.st_ino) for path in files for about in [path.stat()])
+    found = ((path, path.stat()) for path in files)
+    return tuple((path, about.st_size, about.st_mtime_ns, about.st_ctime_ns, about.st_ino) for path, about in found)
 
 
 @cache
-def _of_parts(folder: Path, with_model: bool, stamps: tuple[tuple[Path, int, int, int], ...]) -> str:
+def _of_parts(folder: Path, with_model: bool, stamps: Stamps) -> str:
     from jova.parts import digest_of, files_of_codecs, find_codecs, find_parts
 
     whole = find_parts(folder).digest() if with_model else digest_of(files_of_codecs(*find_codecs(folder)))
@@ -85,7 +88,7 @@ def _of_parts(folder: Path, with_model: bool, stamps: tuple[tuple[Path, int, int
 
 
 @cache
-def _of_files(paths: tuple[Path, ...], stamps: tuple[tuple[Path, int, int, int], ...]) -> str:
+def _of_files(paths: tuple[Path, ...], stamps: Stamps) -> str:
     total = hashlib.sha256()
     for path in paths:
         total.update(path.read_bytes())

@@ -64,7 +64,8 @@ def code(manifest: Manifest) -> list[Step]:
 def weights(manifest: Manifest, accepted: Sequence[Terms], unpinned: bool = False) -> list[Step]:
     """Returns the steps that download the missing files, and verify those that are here and were not verified.
 
-    Files of which no commit or digest is known stay as they are, unless unpinned ones are asked for.
+    Files of which no commit or digest is known stay as they are, unless unpinned ones are asked for; so do those behind
+    a link, which are the user's own, and those whose terms were not accepted.
 
     Raises:
         BenchError: terms of a file were not accepted, or weights are unpinned and were not asked for as such.
@@ -73,9 +74,11 @@ def weights(manifest: Manifest, accepted: Sequence[Terms], unpinned: bool = Fals
     for one in manifest.weights:
         here = not home.missing_weights(manifest.model_copy(update={"weights": (one,)}), where)
         commit, known = home.fetched(where, one), one.hub or one.sha256 or one.md5
-        if here and (not known or not (one.pinned or unpinned) or offline() or home.verified(where, one)):
+        agreed = one.terms is None or one.terms in accepted
+        may = known and (one.pinned or unpinned) and agreed and not offline() and _own(where, one)
+        if here and (not may or home.verified(where, one)):
             continue
-        if not here and one.terms is not None and one.terms not in accepted:
+        if not agreed:
             raise BenchError(f"{one.hub or one.url} is {one.licence}: read its terms and add --accept {one.terms}")
         if not (one.pinned or commit or unpinned):
             raise BenchError(
@@ -85,6 +88,12 @@ def weights(manifest: Manifest, accepted: Sequence[Terms], unpinned: bool = Fals
         folder = where.weights / one.folder
         steps.append(Step((sys.executable, str(PULL), order(one, commit), str(folder)), folder))
     return steps
+
+
+def _own(where: home.Home, one: Weights) -> bool:
+    """Returns whether weights lie in the baseline's folder itself, and not behind a link to where a user has them."""
+    files = (where.weights / one.folder, *home.files_of(where, one).values())
+    return all(path.resolve().is_relative_to(where.folder.resolve()) for path in files)
 
 
 def order(one: Weights, fetched: str | None) -> str:

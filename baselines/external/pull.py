@@ -61,7 +61,7 @@ def main(order: dict[str, Any], folder: Path) -> None:
 def recorded(folder: Path) -> dict[str, str]:
     """Returns the commit of each repository whose files were fetched into a folder."""
     path = folder / REVISION
-    lines = path.read_text(encoding="utf-8").split() if path.is_file() else []
+    lines = path.read_text(encoding="utf-8", errors="replace").split() if path.is_file() else []
     return dict((hub, commit) for hub, _, commit in (line.rpartition("@") for line in lines))
 
 
@@ -81,7 +81,7 @@ def verified(folder: Path, names: Sequence[str], of: str) -> bool:
 def _noted(folder: Path) -> dict[str, Any]:
     try:
         found = json.loads((folder / VERIFIED).read_bytes())
-    except (OSError, ValueError):  # Without a note nothing is verified.
+    except (OSError, ValueError, RecursionError):  # Without a note nothing is verified.
         return {}
     return found if isinstance(found, dict) else {}
 

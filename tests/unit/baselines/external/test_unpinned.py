@@ -134,6 +134,23 @@ def test_files_that_nobody_verified_are_said_to_be_as_found(manifest):
     assert json.loads(step.command[2])["revision"] == "c" * 40
 
 
+def test_files_of_a_users_own_or_under_terms_are_not_fetched_over(manifest, tmp_path):
+    gated = PINNED.model_copy(update={"terms": "non-commercial"})
+    put(manifest, gated, "c" * 40)
+    folder = home.of(manifest).weights / "pinned"
+    (folder / "y.bin").write_bytes(b"mine is another")
+    asked = manifest.model_copy(update={"weights": (gated,)})
+    assert install.weights(asked, ()) == []
+    assert len(install.weights(asked, ("non-commercial",))) == 1
+    folder.rename(tmp_path / "own")
+    folder.symlink_to(tmp_path / "own")
+    assert install.weights(asked, ("non-commercial",)) == []
+    for broken in (b"\xff", b"[" * 100_000):
+        (folder / pull.REVISION).write_bytes(broken[:1])
+        (folder / pull.VERIFIED).write_bytes(broken)
+        assert home.described(asked)[0].endswith("as found here, not verified")
+
+
 def test_without_its_record_the_newest_of_unpinned_weights_is_fetched(manifest):
     free = manifest.model_copy(update={"weights": (FREE,)})
     put(free, FREE, "d" * 40)
