@@ -27,13 +27,19 @@ FAILED = (
     *("failed", "failure", "fail", "error", "errored", "cancelled", "canceled", "aborted", "terminated", "rejected"),
     *("expired", "timeout", "timed_out"),
 )
-REFUSED = ("refused", "declined", "blocked", "moderated", "filtered", "flagged")
+REFUSED = ("refused", "declined", "blocked", "blocked_by_policy", "moderated", "filtered", "flagged")
 """Words for the end of a job, as are the codes of refusals; any other is one that waits."""
 _LITELLM = re.compile(r"(litellm:custom_llm_provider:[^;]*);model_id:[^;]*;(video_id:.+)", re.DOTALL)
-_JOB = re.compile(r"\b(video|job|task|generation)s?\b", re.IGNORECASE)
-"""What a server says that it does not have, such as SGLang's `Video not found`."""
-_ROUTE = re.compile(r"\b(url|uri|route|path|page|endpoint|model)s?\b", re.IGNORECASE)
-"""What else a gateway does not find, in words that may have the job's path in them."""
+_JOB = r"((the )?(requested )?(video|job|task|generation)( job| task| generation)?)"
+_ABSENT = re.compile(
+    rf"(({_JOB}( with)?( id)?:? )?<id>|{_JOB}) "
+    r"((was |could )?not (be )?found|does not exist|doesn't exist|no longer exists|"
+    r"((is|has|was) )?(been )?(expired|deleted))"
+    rf"|(no such|unknown) {_JOB}( id)?(:? <id>)?|no {_JOB}( with)?( id)? <id>(( was)? found)?|{_JOB} not found: <id>",
+    re.IGNORECASE,
+)
+"""Whole messages about a job that is not there, such as SGLang's `Video not found`, with `<id>` for its id."""
+_ABSENT_CODE = re.compile(r"(video|job|task|generation)_?not_?found(_?error)?", re.IGNORECASE)
 SUFFIXES = {"video/mp4": ".mp4", "video/webm": ".webm", "video/x-matroska": ".mkv", "video/quicktime": ".mov"}
 
 
@@ -92,13 +98,18 @@ def is_same_job(asked: str, answered: str) -> bool:
 def says_gone(said: Any, job_id: str) -> bool:
     """Returns whether the JSON values of a 404 or 410 say that a job is not there.
 
-    A gateway, or a server that just started, answers so of itself: by a page, an object of its own or `Not Found`.
+    By a code of that or by a whole message: a gateway, or a server that just started, answers of itself by a page, an
+    object of its own, `Not Found`, or a message about a service or a clip that is not there yet.
     """
     error = said.get("error", said.get("detail", said.get("message"))) if isinstance(said, dict) else None
-    words = error.get("message") if isinstance(error, dict) else error
-    if not isinstance(words, str) or _ROUTE.search(words):
+    about = error if isinstance(error, dict) else {"message": error}
+    if any(isinstance(one, str) and _ABSENT_CODE.fullmatch(one) for one in (about.get("code"), about.get("type"))):
+        return True
+    words = about.get("message")
+    if not isinstance(words, str):
         return False
-    return bool(_JOB.search(words)) or job_id in words
+    plain = re.sub(rf"""['"`(]?(?<![\w-]){re.escape(job_id)}(?![\w-])['"`)]?""", "<id>", words)
+    return bool(_ABSENT.fullmatch(plain.strip().removesuffix(".")))
 
 
 def body(fields: Mapping[str, Any], files: Mapping[str, str], encoding: str, boundary: str) -> tuple[bytes, str]:

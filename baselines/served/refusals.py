@@ -1,8 +1,8 @@
 """Tells a server's refusal of a prompt from its faults, by the codes of providers and by what their messages say.
 
 A refusal is an answer of the model: it counts in tables, and its job is given up. So a code counts if it is known as
-a whole, and a message if it says that something was declined: one that only speaks of a filter may be about one that
-is broken or busy, or about an option of the request.
+a whole, and a message if its first sentence says, from beginning to end, that the prompt or the content was declined
+for what it shows: any other may be about a filter that is broken or busy, an option of the request, or an account.
 
 Codes are those of OpenAI (`moderation_blocked`, `content_policy_violation`), Azure (`content_filter`,
 `ResponsibleAIPolicyViolation`), Google (`SAFETY`, `PROHIBITED_CONTENT`, `BLOCKLIST`, `SPII`, `IMAGE_SAFETY`,
@@ -19,12 +19,11 @@ from typing import Any
 
 _CODE = re.compile(
     r"""
-      moderation_blocked | blocked_by_(policy|moderation|safety|content_filter)
-    | (content|usage|safety|creation|responsible_ai|content_management)_policy_violation | policy_violation
+      moderation_blocked | blocked_by_(moderation|safety|content_filter)
+    | (content|safety|creation|responsible_ai|content_management)_policy_violation
     | (content|safety)_violation | content_filter | (content|request|safety)_(filtered|moderated)
-    | (content|prompt|safety)_(blocked|flagged|rejected)
-    | (image_|video_)?(safety|prohibited_content|recitation) | blocklist | spii
-    | safety_(input|output)(_\w+)?
+    | prompt_(blocked|flagged|rejected) | content_flagged
+    | prohibited_content | safety_(input|output)(_\w+)? | public_error_unsafe_generation
     | data_inspection_(failed|sensitive) | ip_infringement_suspect
     | ((input|output)_(text|image|video|audio)_)?(sensitive_content_detected|risk_detection)(_\w+)?
     | audit_submit_illegal
@@ -33,27 +32,51 @@ _CODE = re.compile(
     re.VERBOSE,
 )
 """Codes in small letters, their words joined by `_`."""
-_BY = r"(by|due to|as a result of|because of|for violating)"
-_FILTER = (
-    r"(moderation|safety (system|filter|checker|polic|guideline|reason)|"
-    r"content[ _-]?(polic|filter|checker|moderation|management polic)|usage polic|community guideline)"
+_CAPITALS = re.compile("BLOCKLIST|SPII|((IMAGE|VIDEO)_)?(SAFETY|PROHIBITED_CONTENT|RECITATION)")
+"""Codes of Google, whose words mean other things elsewhere."""
+_SHOWN = (
+    r"(((the|your|this|all|an?) )?((generated|input|output|submitted|text|image|video) )*"
+    r"(prompt|content|data|text|image|video|audio|input( or output)?|output|response)s?)"
 )
-_UNFIT = r"(?<![\w-])(nsfw|sensitive|inappropriate|unsafe|prohibited|disallowed|harmful|explicit|high[ -]risk)\b"
-_NEAR = r"[^.;:]{0,60}?"
-_WORDS = re.compile(
-    "|".join(
+"""What may be declined, of a prompt or a clip."""
+_IS = r"((was|were|is|are|has been|have been) )?"
+_FILTER = (
+    r"(((our|the|an?|its) )?(safety (system|filter|checker|policy|guideline)|"
+    r"(content )?moderation( system| filter)?|content (policy|filter|checker))s?)"
+)
+_POLICY = (
+    r"((our|the|[a-z]+( ai)?'s) )?((content|usage|safety|acceptable use|community|responsible ai) )"
+    r"(policy|policies|guidelines|practices|guardrails)"
+)
+_UNFIT = r"((potentially )?(nsfw|sensitive|inappropriate|unsafe|prohibited|disallowed|harmful|sexual|explicit))"
+_SENTENCE = re.compile(
+    r"([\w.]*(error|exception)(:| -) )*(the request failed because |veo could not generate videos because )?("
+    + "|".join(
         (
-            rf"\b(blocked|flagged|rejected|declined|refused|filtered|moderated|not (allowed|permitted)) {_BY} "
-            rf"{_NEAR}\b{_FILTER}",
-            r"\bprompts? (was|were|is|has been) (blocked|flagged|moderated|filtered|prohibited|disallowed)\b",
-            rf"\b(flagged|blocked|rejected|detected|considered) {_NEAR}{_UNFIT}",
-            rf"\b(contain|contains|include|includes) {_NEAR}{_UNFIT} {_NEAR}(content|information|material|words?)\b",
-            rf"{_UNFIT} (content|material) (was |were )?(detected|found)\b",
-            r"\bmay contain (a )?real (person|people)\b",
-            rf"\bviolat(e|es|ed|ing|ion of) {_NEAR}(polic(y|ies)|guidelines?|guardrails?|responsible ai)\b",
-            r"\b(content|usage|safety) policy violation\b",
+            rf"(({_SHOWN}|((the|your|this) )?request) )?{_IS}(rejected|blocked|declined|refused|flagged|"
+            rf"filtered|moderated)( out)? (by|due to|because of|as a result of|for violating) {_FILTER}",
+            rf"{_SHOWN} ((may|might) )?(contains?|includes?) {_UNFIT} (content|information|material|words?)",
+            rf"{_SHOWN} ((may|might) )?contains? (content|text|material) that is not allowed by {_FILTER}",
+            rf"{_SHOWN} may contain (a )?real (person|people)",
+            rf"({_SHOWN} could not be submitted\. )?{_SHOWN} ((contains? (words|content|text) that )?((may|might) )?"
+            rf"(violates?|violated|goes against)|{_IS}flagged as (potentially )?violating) "
+            rf"({_POLICY}|our (guidelines|terms of (service|use)))",
+            rf"{_SHOWN} {_IS}flagged as (potentially )?{_UNFIT}",
+            rf"{_UNFIT} content {_IS}(detected|found)( in (the )?(prompt|input|output)s?)?",
+            r"((the|your|this) )?prompt (was|has been) (blocked|flagged|prohibited)",
+            r"(content|safety) policy violation",
+            # Whole sentences of Azure, OpenAI, Vidu, Google, fal, MiniMax and Kling.
+            r"the response was filtered due to the prompt triggering azure openai's content management policy",
+            r"this content may violate our guardrails concerning similarity to third-party content",
+            r"the request was rejected because it was considered high risk",
+            r"all videos were filtered out because they violated google's responsible ai practices",
+            r"the content could not be processed because it contained material flagged by a content checker",
+            r"(input|output) new_sensitive",
+            r"video description involves sensitive content",
+            r"failure to pass the risk control system",
         )
-    ),
+    )
+    + r")(?=[.!]?\s*$|[.!]\s)",
     re.IGNORECASE,
 )
 _BROKEN = re.compile(
@@ -67,10 +90,10 @@ _LONGEST = 4096
 
 
 def is_refusal(said: Any) -> bool:
-    """Returns whether an error, as JSON values, declines the prompt: by a code, else by the words of its message."""
+    """Returns whether an error, as JSON values, declines the prompt: by a code, else by its message."""
     if isinstance(said, str):
         text = said[:_LONGEST]
-        return is_code(text) or bool(_WORDS.search(text) and not _BROKEN.search(text))
+        return is_code(text) or bool(_SENTENCE.match(text.strip()) and not _BROKEN.search(text))
     if isinstance(said, list):
         return any(map(is_refusal, said))
     if not isinstance(said, dict):
@@ -84,4 +107,4 @@ def is_refusal(said: Any) -> bool:
 def is_code(text: str) -> bool:
     """Returns whether a text is a code of a refusal, however its words are joined: `DataInspectionFailed`, `SAFETY`."""
     apart = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", text[:_LONGEST])
-    return bool(_CODE.fullmatch(re.sub(r"[^a-z0-9]+", "_", apart.lower()).strip("_")))
+    return bool(_CAPITALS.fullmatch(text) or _CODE.fullmatch(re.sub(r"[^a-z0-9]+", "_", apart.lower()).strip("_")))

@@ -13,13 +13,17 @@ CODES = """
     OutputVideoSensitiveContentDetected OutputVideoSensitiveContentDetected.PolicyViolation
     InputTextRiskDetection OutputImageRiskDetection SensitiveContentDetected
     AuditSubmitIllegal CreationPolicyViolation SAFETY.INPUT.TEXT SAFETY.OUTPUT.VIDEO
-    Request-Moderated content_moderated content_filtered nsfw NSFW_CONTENT_DETECTED policy_violation prompt_blocked
+    Request-Moderated content_moderated content_filtered nsfw NSFW_CONTENT_DETECTED PUBLIC_ERROR_UNSAFE_GENERATION
+    prompt_blocked
 """
 FAULTS = """
     case_sensitive_name image_safety_tolerance_out_of_range sensitive_field_missing insensitive invalid_safety_setting
     safety_checker_oom content_filter_error content_filter_unavailable ContentSecurityDetectionError moderation_timeout
     moderation_failed InvalidParameter.DataInspection internal_error INTERNAL.BAD_OUTPUT rate_limit_exceeded 500
-    network_policy_violation invalid_request_error invalid_size request_blocked blocked server_error
+    network_policy_violation policy_violation usage_policy_violation
+    blocklist safety content_blocked
+    invalid_request_error invalid_size request_blocked blocked
+    server_error
 """
 
 
@@ -61,6 +65,18 @@ def test_codes_that_only_sound_like_it_are_faults(code):
         "blocked by our content policy",
         "the prompt was rejected by moderation",
         "PROHIBITED_CONTENT",
+        "litellm.BadRequestError: OpenAIException - Your request was rejected by the safety system. See the docs: a, b",
+        "The prompt could not be submitted. This prompt contains words that violate Vertex AI's usage guidelines.",
+        "Veo could not generate videos because the input image violates Vertex AI's usage guidelines.",
+        "All videos were filtered out because they violated Google's Responsible AI practices",
+        "Your prompt was flagged as potentially violating our usage policy",
+        "The prompt violates our Acceptable Use Policy.",
+        "Content violates our terms of service",
+        "This prompt goes against our guidelines",
+        "Potentially harmful content detected in prompt",
+        "The content could not be processed because it contained material flagged by a content checker.",
+        "output new_sensitive",
+        "Failure to pass the risk control system",
     ],
 )
 def test_messages_that_decline_a_prompt_are_refusals(message):
@@ -87,6 +103,47 @@ def test_messages_that_decline_a_prompt_are_refusals(message):
         "requests violate the rate limit of our usage policy",
         "expected multiples of 32",
         "CUDA out of memory",
+        "Request was rejected because an explicit size is required",
+        "Your request violates the naming guidelines: id must be lower case",
+        "IP address violates our security policy",
+        'pods "wan-0" is forbidden: violates PodSecurity "restricted:latest"',
+        "Origin blocked by CORS policy",
+        "Detected unsafe pickle in checkpoint model.bin",
+        "detected unsafe memory access in kernel",
+        "The request includes a prohibited header content-type",
+        "Request contains disallowed content type text/plain",
+        "The request includes unsafe characters in the word 'size'",
+        "The multipart body contains explicit content length",
+        "job rejected, GPU node flagged high-risk by the scheduler",
+        "Rejected by usage policy of the queue: more than 5 concurrent jobs",
+        "Your key is not allowed by usage policy to use model x",
+        "not permitted by content policy endpoint: wrong key",
+        "Request violates API usage guidelines: seconds must be 4, 8 or 12",
+        "Tensor considered unsafe for int8 quantization",
+        "header contains sensitive word 'Authorization'",
+        "prompt is blocked in queue",
+        "prompt has been blocked waiting for a worker",
+        "the prompt was moderated at 20 tokens",
+        "Prompt was filtered to 77 tokens, then truncated",
+        "Failed: detected a sensitive file path in request",
+        "Account suspended for violating our policies: pay your bill",
+        "Your account has been flagged for high-risk payments",
+        "API key was rejected due to safety checks",
+        "invalid prompt: 'The robot was flagged as unsafe and blocked' exceeds 20 chars",
+        "invalid prompt: 'He left. The prompt was flagged as unsafe. Really' exceeds 20 chars",
+        "Unable to allocate: memory region flagged as sensitive",
+        "model weights flagged as unsafe by the malware scanner",
+        "Request blocked by WAF due to harmful payload",
+        "Your request was blocked by Cloudflare for violating our security policy",
+        "The output violates the size guidelines",
+        "Access blocked by organisation policy: data violates the residency policy",
+        "moderation service failed: request rejected by moderation service (502)",
+        "request was rejected by content filter service: connection refused",
+        "declined by safety checker: internal error",
+        "request blocked by safety system: moderation API returned 500",
+        "moderation backend could not be reached, request blocked by safety system",
+        "blocked by content moderation since the moderation API returned 500",
+        "The prompt was blocked for lack of credits",
         "",
     ],
 )
