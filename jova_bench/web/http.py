@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import ipaddress
+import os
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -91,7 +92,11 @@ def _client(timeout_s: float) -> httpx2.Client:
 @functools.cache
 def _trusted() -> ssl.SSLContext:
     """Reads the certificates that this machine trusts, which takes longer than a call."""
-    return httpx2.create_ssl_context()
+    try:
+        return httpx2.create_ssl_context()
+    except OSError as error:
+        named = " and ".join(name for name in ("SSL_CERT_FILE", "SSL_CERT_DIR") if name in os.environ)
+        raise BenchError(f"expected certificates at {named or 'the places of the system'}: {error}") from error
 
 
 def _followed(client: httpx2.Client, request: httpx2.Request, same_host: bool) -> httpx2.Response:

@@ -83,7 +83,7 @@ class ModelServer:
             right = url.scheme in ("http", "https") and url.host and not url.query and not url.userinfo
             # httpx2 writes signs that no name has as %5B and the like.
             right = right and "%" not in url.host and (url.port is None or 0 < url.port < 1 << 16)
-        except httpx2.InvalidURL:
+        except (httpx2.InvalidURL, ValueError):  # A name that IDNA does not know is a ValueError.
             right = False
         if not right:
             what = "the address of a server like http://localhost:8000/v1, without a name, a password or a query"

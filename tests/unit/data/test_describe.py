@@ -205,7 +205,16 @@ def test_a_server_that_is_not_there_is_one_line(server):
 
 @pytest.mark.parametrize(
     "url",
-    ["localhost:8000", "ftp://a/v1", "http://me:pw@a/v1", "http://a/v1?key=1", "http://a:x/v1", "http://[/v1", ""],
+    [
+        "localhost:8000",
+        "ftp://a/v1",
+        "http://me:pw@a/v1",
+        "http://a/v1?key=1",
+        "http://a:x/v1",
+        "http://[/v1",
+        "http://gpu_xn--box/v1",
+        "",
+    ],
 )
 def test_an_address_that_is_none_or_holds_a_secret_is_refused(url):
     with pytest.raises(BenchError, match=f"the key goes into {KEY_VARIABLE}") as error:

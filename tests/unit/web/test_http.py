@@ -130,6 +130,15 @@ def test_a_proxy_that_cannot_be_used_is_one_line(monkeypatch, proxy, what):
         pass
 
 
+def test_certificates_that_are_not_there_are_named(monkeypatch):
+    monkeypatch.delenv("SSL_CERT_DIR", raising=False)
+    monkeypatch.setenv("SSL_CERT_FILE", "/nowhere/ca.pem")
+    http._trusted.cache_clear()
+    with pytest.raises(BenchError, match=r"expected certificates at SSL_CERT_FILE: .*No such file"):
+        http._trusted()
+    http._trusted.cache_clear()
+
+
 def test_who_reads_too_slowly_is_left(monkeypatch):
     """Each piece is taken in time, all of them are not."""
     monkeypatch.setattr(http, "SLOWEST", 1 << 40)
