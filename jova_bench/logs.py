@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from jova_bench.ids import printable
 from jova_bench.output import tell
 
 LOG = logging.getLogger("jova_bench")
@@ -23,6 +24,18 @@ class Stderr(logging.Handler):
         """Prints one message."""
         text = self.format(record)
         tell(text if record.name == LOG.name else f"{record.name}: {text}")
+
+
+class Printable(logging.Filter):
+    """Makes messages ones that any handler can write: names of files need not be UTF-8."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Puts the printable text in the place of a message and its arguments."""
+        record.msg, record.args = printable(record.getMessage()), ()
+        return True
+
+
+LOG.addFilter(Printable())
 
 
 def listen() -> None:
