@@ -91,7 +91,7 @@ def test_every_view_tells_of_them(three, tmp_path):
     value = json.loads(board.json())
     assert value["attempts"] == [{"model": "scripted", "samples": 5, "attempts": 8, "redrawn": 2, "refused": 2}]
     assert (value["made"][0]["failed"], value["made"][0]["refused"]) == (1, 1)
-    assert f"leave open. {told}.}}" in view("tex")(board)
+    assert f" {told}.}}" in view("tex")(board)
     pages = tmp_path / "pages"
     write_html(tmp_path / "run", pages, workers=0)
     assert f"{ABOUT_ATTEMPTS} {told}." in (pages / "index.html").read_text()
