@@ -170,6 +170,16 @@ def test_a_phone_fits_and_the_server_keeps_each_pair(visit, study):
             thread.join()
 
 
+def test_a_clip_that_the_browser_pauses_goes_on_to_its_end(visit, study):
+    page = visit((study / "pages" / "index.html").as_uri() + "?rater=dee")
+    page.get_by_role("button", name="Begin").click()
+    page.keyboard.press("Space")
+    unheard = page.locator("video").nth(1)
+    page.wait_for_function("() => [...document.querySelectorAll('video')].every((one) => one.currentTime > 0.1)")
+    unheard.evaluate("(one) => one.pause()")
+    page.locator("#hint", has_text="right clip").wait_for()
+
+
 def test_a_clip_that_does_not_play_can_only_be_called_broken(visit, study):
     for path in (study / "pages" / "clips").iterdir():
         path.write_bytes(b"no clip at all")

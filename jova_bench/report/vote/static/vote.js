@@ -96,6 +96,8 @@
 
   function tick() {
     if (!playing) return;
+    // A browser may pause a clip, above all the one that is not heard: nobody could answer, since it would never end.
+    for (const { video } of both.filter((one) => !one.video.error && !ended(one) && one.video.paused)) video.play().catch(() => {});
     const leader = sides[ear], other = both.find((one) => one !== leader);
     if (leader.video.error || ended(leader)) { if (leader.video.error || ended(other) || other.video.error) { finish(); return; } }
     else if (!ended(other)) {
