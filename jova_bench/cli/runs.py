@@ -14,7 +14,7 @@ from jova_bench.cli.planning import add_plan_flags, plans_only, show_plan
 from jova_bench.errors import BenchError
 from jova_bench.output import show, show_json, show_page
 from jova_bench.records import Profile
-from jova_bench.report.trackers.tracking import check_tracker, track
+from jova_bench.report.trackers.tracking import check_trackers, track
 from jova_bench.runs.request import ANY_PROFILE, DEFAULT_SUITE, Options, profile_of
 from jova_bench.suites.clips import BELOW
 
@@ -129,7 +129,12 @@ def _add_judges(verb: Parser) -> None:
         action="store_true",
         help="exit with 5 if a metric failed, too, such as for missing weights (default: if a clip failed)",
     )
-    verb.add_argument("--track", metavar="T", help="also log the finished run to mlflow, wandb or tensorboard")
+    verb.add_argument(
+        "--track",
+        action="append",
+        metavar="T",
+        help="also log the finished run to mlflow, wandb or tensorboard; repeat for several",
+    )
     add_assets_flag(verb)
 
 
@@ -146,7 +151,7 @@ def _run(args: argparse.Namespace) -> int:
     from jova_bench.suites.loading import load_suite
 
     planned = plans_only(args)
-    check_tracker(args.track)
+    check_trackers(args.track)
     suite = load_suite(args.suite)
     args.profile = profile_of(args.profile, suite)
     options = _options(args, **_draws(args), **_judges(args))
@@ -174,7 +179,7 @@ def _generate(args: argparse.Namespace) -> int:
 def _score(args: argparse.Namespace) -> int:
     from jova_bench.runs.run import score
 
-    check_tracker(args.track)
+    check_trackers(args.track)
     if args.recursive and Path(args.dir).is_file():
         raise BenchError(f"expected a folder with --recursive, got the file {args.dir!r}; leave out --recursive")
     args.profile = args.profile or ANY_PROFILE
@@ -201,7 +206,7 @@ def _judges(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def _show(result: Result, args: argparse.Namespace) -> int:
-    """Prints a scored run, writes its leaderboard beside its records, and logs it to the tracker of `--track`."""
+    """Prints a scored run, writes its leaderboard beside its records, and logs it to the trackers of `--track`."""
     from jova_bench.report.files import write_report
     from jova_bench.report.one_clip import clip_markdown
 
@@ -217,9 +222,9 @@ def _show(result: Result, args: argparse.Namespace) -> int:
     say_failures(result)
     say_outside(result.summary)
     say(f"results are in {result.folder}")
-    if args.track is not None:
+    for name in dict.fromkeys(args.track or ()):
         try:
-            say(track(args.track, result.folder, files))
+            say(track(name, result.folder, files))
         except BenchError as error:
-            warn(str(error))  # The run itself is complete.
+            warn(str(error))  # The run itself is complete, and the next tracker may take it.
     return result.exit_code

@@ -1,4 +1,4 @@
-"""Chooses the tracker of `--track`; what fails in one costs no run."""
+"""Chooses the trackers of `--track`; what fails in one costs no run."""
 
 from __future__ import annotations
 
@@ -31,22 +31,21 @@ TRACKERS = {
 }
 
 
-def check_tracker(name: str | None) -> None:
-    """Fails early when the tracker is not installed.
+def check_trackers(names: Sequence[str] | None) -> None:
+    """Fails early when a tracker is not installed.
 
     Raises:
         BenchError: there is no such tracker, it is not installed, or it cannot be imported.
     """
-    if name is None:
-        return
-    if name not in TRACKERS:
-        raise BenchError(f"expected a tracker, {', '.join(TRACKERS)}, got {shown(name)}")
-    try:
-        TRACKERS[name].load()
-    except ImportError as error:
-        raise BenchError(f"not installed: {name}; pip install 'jova-bench[{name}]'") from error
-    except Exception as error:  # A package that does not fit those beside it fails in any way.
-        raise BenchError(f"{name} cannot be imported: {reason_of(error)}") from error
+    for name in names or ():
+        if name not in TRACKERS:
+            raise BenchError(f"expected a tracker, {', '.join(TRACKERS)}, got {shown(name)}")
+        try:
+            TRACKERS[name].load()
+        except ImportError as error:
+            raise BenchError(f"not installed: {name}; pip install 'jova-bench[{name}]'") from error
+        except Exception as error:  # A package that does not fit those beside it fails in any way.
+            raise BenchError(f"{name} cannot be imported: {reason_of(error)}") from error
 
 
 def track(name: str, folder: Path, files: Sequence[Path]) -> str:

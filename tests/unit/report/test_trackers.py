@@ -10,7 +10,7 @@ import pytest
 from jova_bench import cli
 from jova_bench.errors import BenchError
 from jova_bench.report.trackers.tracked import params, values
-from jova_bench.report.trackers.tracking import TRACKERS, check_tracker, track
+from jova_bench.report.trackers.tracking import TRACKERS, check_trackers, track
 from jova_bench.runs.store import read_run
 from jova_bench.summary import Estimate, Summary
 from support.tiny_runs import Level, Spread, Tones, go
@@ -93,9 +93,9 @@ def test_a_tracker_that_is_not_there_is_told_before_any_work(name, monkeypatch, 
 
 
 def test_there_may_be_no_tracker_and_no_other(monkeypatch):
-    check_tracker(None)
+    check_trackers(None)
     with pytest.raises(BenchError, match="expected a tracker, mlflow, wandb, tensorboard, got 'comet'"):
-        check_tracker("comet")
+        check_trackers(["tensorboard", "comet"])
 
 
 def test_mlflow_gets_values_and_files(board, tmp_path, monkeypatch):
@@ -192,7 +192,7 @@ def test_wandb_itself_keeps_values_offline(board, tmp_path, monkeypatch):
     assert all(text in kept.read_bytes() for text in (b"jova-bench", b"level/tones", b"digest of 5", b"leaderboard-"))
 
 
-def test_a_tracker_that_fails_costs_no_run_and_prints_no_result(board, tmp_path, monkeypatch, capsys):
+def test_a_tracker_that_fails_costs_no_run_and_no_other_tracker_and_prints_no_result(tmp_path, monkeypatch, capsys):
     def init(**given):
         print("hello from a tracker")
         raise RuntimeError("quota")
@@ -200,9 +200,12 @@ def test_a_tracker_that_fails_costs_no_run_and_prints_no_result(board, tmp_path,
     monkeypatch.setitem(sys.modules, "wandb", SimpleNamespace(init=init))
     out = tmp_path / "scored"
     command = ["run", "--model", "real", "--limit", "1", "--metrics", "loudness", "--workers", "0", "--out", str(out)]
-    assert cli.main([*command, "--track", "wandb", "--json"]) == 0
+    trackers = ["--track", "wandb", "--track", "tensorboard", "--track", "wandb"]
+    assert cli.main([*command, *trackers, "--json"]) == 0
     captured = capsys.readouterr()
     assert captured.out.startswith("{")
     assert "hello" not in captured.out
-    assert f"jova-bench: W&B does not take {out}: RuntimeError: quota" in captured.err
+    assert captured.err.count(f"jova-bench: W&B does not take {out}: RuntimeError: quota\n") == 1
+    assert f"logged to TensorBoard as {out / 'tensorboard'}\n" in captured.err
+    assert len(list((out / "tensorboard").iterdir())) == 1
     assert read_run(out).summary is not None
