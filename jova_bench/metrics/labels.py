@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from jova_bench.identity import Identity
+from jova_bench.identity import Identity, pieces
 from jova_bench.metrics.build import installed_entries
 from jova_bench.metrics.catalogue import TITLES
 from jova_bench.metrics.entry import Family
@@ -15,6 +15,10 @@ from jova_bench.records import Direction
 
 OTHER = "Other"
 """The table of metrics that no entry names: those of a run whose package is gone."""
+LONGEST = 24
+"""Maximum letters of a mark that the head of a column has room for."""
+DIGITS = 8
+"""Digits of a digest in a mark."""
 ARROWS: Mapping[Direction, str] = {"up": "↑", "down": "↓", "target": "→ real"}
 
 
@@ -81,16 +85,40 @@ def _kind(identity: Identity) -> str:
 
 
 def _marks(identities: Sequence[Identity]) -> list[str]:
-    """Returns marks that distinguish identities of one kind: none, the commit, the backend's last part, or a number."""
-    if len(identities) == 1:
-        return [""]
-    commits = [identity.commit for identity in identities]
-    if len(set(commits)) == len(commits):
-        return [f" {commit}" for commit in commits]
-    backends = [identity.backend for identity in identities]
+    """Returns marks that distinguish identities of one kind: what they differ in, or a number where that is long."""
+    found = differences(identities)
+    if any(len(one) > LONGEST for one in found):
+        found = [f"#{number}" for number in range(1, len(identities) + 1)]
+    return [f" {one}" if one else "" for one in found]
+
+
+def differences(identities: Sequence[Identity]) -> list[str]:
+    """Returns of each identity in short what tells it from the others; empty for a lone one.
+
+    Args:
+        identities: of one metric, each once.
+    """
+    found = [""] * len(identities)
+    for parts in _parts(identities):
+        longer = [f"{one} {part}".strip() for one, part in zip(found, parts, strict=True)]
+        if len(set(longer)) > len(set(found)):  # Weights of each evaluator tell no more than the evaluators do.
+            found = longer
+    # No two identities have all parts in common, but what is short of them may be.
+    return found if len(set(found)) == len(found) else list(identities)
+
+
+def _parts(identities: Sequence[Identity]) -> list[list[str]]:
+    """Returns the parts of identities that may differ, in short, what readers know first."""
+    backends = [one.backend for one in identities]
     # Judges are called syncnet-a, syncnet-b: their letter is enough.
-    one_kind = len({backend.rpartition("-")[0] for backend in backends}) == 1
-    ends = [backend.rpartition("-")[2] for backend in backends] if one_kind else backends
-    if len(set(ends)) < len(ends):
-        ends = [f"#{number}" for number in range(1, len(ends) + 1)]
-    return [f" {end}" for end in ends]
+    of_one_kind = len({one.rpartition("-")[0] for one in backends}) == 1
+    params = [pieces(one.params) for one in identities]
+    shared = set(params[0]).intersection(*params) if params else set()
+    return [
+        [one.commit for one in identities],
+        [one.rpartition("-")[2] for one in backends] if of_one_kind else backends,
+        [f"v{one.version}" for one in identities],
+        [one.profile for one in identities],
+        [(one.weights or "")[:DIGITS] for one in identities],
+        [",".join(part for part in of_one if part not in shared) for of_one in params],
+    ]

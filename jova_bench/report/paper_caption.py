@@ -6,6 +6,9 @@ import hashlib
 import re
 from collections.abc import Iterable, Sequence
 
+from jova_bench.formatting.text import counted
+from jova_bench.identity import Identity
+from jova_bench.metrics.labels import differences
 from jova_bench.models.registry import CONTROLS
 from jova_bench.report.cells import Column
 from jova_bench.report.latex import ARROW, escaped
@@ -49,7 +52,7 @@ def caption(board: Leaderboard, of_slice: str | None, notes: bool) -> str:
     intervals = ", with 95\\,\\% intervals over prompts below them" if any(one.ci for one in shown) else ""
     parts = [
         f"{escaped(where)}: {escaped(means)}{intervals}; "
-        f"{_counts(shown)}. They speak of these checkpoints, not of other trainings",
+        f"{_counts(shown, board.asked)}. They speak of these checkpoints, not of other trainings",
         *_tests(board),
     ]
     if any(column.direction == "target" for column in board.columns):
@@ -58,15 +61,15 @@ def caption(board: Leaderboard, of_slice: str | None, notes: bool) -> str:
         parts.append("Letters say which clips have no value, and why")
     if board.attempts:
         parts.append(escaped(attempts_text(board.attempts)))
-    parts.append(f"Measured by: {'; '.join(map(_short, board.columns))}; in full in Table~\\ref{{{_appendix(board)}}}")
+    parts.append(f"Measured by: {_measured(board.columns)}; in full in Table~\\ref{{{_appendix(board)}}}")
     return ". ".join(parts) + "."
 
 
-def _counts(shown: Sequence[Estimate]) -> str:
-    """Formats the number of prompts, clips and seeds of each value."""
+def _counts(shown: Sequence[Estimate], asked: int | None) -> str:
+    """Formats the number of prompts, clips and seeds of each value; without any, how many prompts were asked."""
     valued = [one for one in shown if one.value is not None]
     if not valued:
-        return "no clip has a value"
+        return "no clip has a value" + (f" ({counted(asked, 'prompt')} asked)" if asked else "")
     numbers = {
         "prompt": [one.n_prompts for one in valued],
         "clip": [one.n_ok for one in valued],
@@ -99,12 +102,28 @@ def _tests(board: Leaderboard) -> list[str]:
     return found
 
 
-def _short(column: Column) -> str:
-    identity = column.identity
+def _measured(columns: Sequence[Column]) -> str:
+    """Formats identities in short; where that is the same of several columns, with what they differ in."""
+    alike: dict[str, list[Identity]] = {}
+    for column in columns:
+        alike.setdefault(_short(column.identity), []).append(column.identity)
+    more = {
+        identity: text
+        for same in alike.values()
+        for identity, text in zip(same, differences(same), strict=True)
+        if text
+    }
+    return "; ".join(
+        f"{escaped(column.label.removesuffix(' (embedded)'))}: "
+        + breakable(f"{_short(column.identity)} {more.get(column.identity, '')}")
+        for column in columns
+    )
+
+
+def _short(identity: Identity) -> str:
     made = f"{identity.name}@{identity.version} {identity.backend}"
     made += f" {identity.weights[:DIGITS]}" if identity.weights else ""
-    made += f" as {identity.bench}" if identity.bench else ""
-    return f"{escaped(column.label.removesuffix(' (embedded)'))}: {breakable(made)}"
+    return made + (f" as {identity.bench}" if identity.bench else "")
 
 
 def _appendix(board: Leaderboard) -> str:

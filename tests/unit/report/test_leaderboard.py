@@ -5,9 +5,6 @@ import json
 import pytest
 
 from jova_bench.errors import BenchError
-from jova_bench.identity import Identity
-from jova_bench.metrics import labels
-from jova_bench.metrics.entry import MetricEntry
 from jova_bench.report.cells import cell
 from jova_bench.report.files import write_report
 from jova_bench.report.html.data import page_data
@@ -174,32 +171,6 @@ def test_statuses_may_be_mixed_and_reasons_are_shared():
     assert cell(mixed, notes) == "undefined and failed[^1]"
     assert cell(mixed.model_copy(update={"model": "n"}), notes) == "undefined and failed[^1]"
     assert notes.lines() == ["no clip (7 clips); no speech (1 clip)"]
-
-
-def test_identities_of_other_kinds_are_told_apart():
-    def labels(*identities):
-        rows = tuple(estimate("m", "wer", identity) for identity in identities)
-        board = leaderboard(
-            Summary(schema_version=1, suite="s", profile="standard", estimates=rows, cost=()), blank_manifest()
-        )
-        return [column.label for column in board.columns]
-
-    assert labels("wer@1/standard:whisper-base[00]", "wer@1/standard:pocketsphinx") == [
-        "WER whisper-base",
-        "WER pocketsphinx",
-    ]
-    assert labels("wer@1/standard:whisper[00]", "wer@1/standard:whisper[11]") == ["WER #1", "WER #2"]
-
-
-def test_metrics_of_one_title_are_told_apart(monkeypatch):
-    entries = tuple(MetricEntry(name, "N", "Lip-sync", "standard", lambda context: None) for name in "abc")
-    monkeypatch.setattr(labels, "installed_entries", lambda: entries)
-
-    def texts(*names):
-        return [label.text for label in labels.labelled(Identity.parse(f"{name}@1/standard:x") for name in names)]
-
-    assert texts("a", "b", "wer") == ["N a", "N b", "WER"]
-    assert texts("c") == ["N"]
 
 
 def test_what_a_bench_computes_never_shares_a_column_with_ours():
