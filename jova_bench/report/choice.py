@@ -43,7 +43,6 @@ def choose(
         untested={},
         made={model: board.made[model] for model in rows if model in board.made},
         common=common,
-        asked=board.about()["prompts"],
         in_order=metrics is not None,
     )
 

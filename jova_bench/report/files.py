@@ -74,7 +74,11 @@ def read_leaderboard(
     summary = with_slices(run_folder, run, run.summary, slices, assets)
     every = leaderboard(summary, run.manifest).models
     whole = leaderboard(
-        summary, run.manifest, made=count_clips(run.samples), common=common(run_folder, run, every, assets)
+        summary,
+        run.manifest,
+        made=count_clips(run.samples),
+        common=common(run_folder, run, every, assets),
+        asked=len({sample.prompt_id for sample in run.samples}),
     )
     board = choose(whole, metrics, models)
     tested = tuple(model for model in every if model not in CONTROLS)

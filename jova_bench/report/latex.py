@@ -11,7 +11,7 @@ from jova_bench.models.registry import CONTROLS
 from jova_bench.records import Direction
 from jova_bench.report.cells import Column, no_value
 from jova_bench.report.leaderboard import Leaderboard
-from jova_bench.report.statements import averages, untested_text
+from jova_bench.report.statements import averages, untested_text, valueless_text
 from jova_bench.summary import Estimate, attempts_text
 
 ARROW: dict[Direction, str] = {"up": r"$\uparrow$", "down": r"$\downarrow$", "target": r"$\to$ real"}
@@ -74,6 +74,8 @@ def _table(board: Leaderboard, family: str, shown: Sequence[Column], of_part: st
         caption += " Nothing is bold, for no test was made."
     if untested := untested_text(shown, board.untested):
         caption += f" {escaped(untested)}."
+    if valueless := valueless_text(shown):
+        caption += f" {escaped(valueless)}."
     if board.attempts:
         caption += f" {escaped(attempts_text(board.attempts))}."
     lines = [

@@ -59,7 +59,7 @@ class Leaderboard:
     tested: tuple[str, ...] = ()
     """Models whose pairs share the error rate of each metric's ranks, whichever of them are shown."""
     asked: int | None = None
-    """Number of prompts of the whole table, of which this is a part; None for a whole one."""
+    """Number of prompts that the run asked, whether or not any has a value; None without the run's records."""
     in_order: bool = False
     """Whether the columns stand in one table, in an order that was asked for, instead of one by family."""
     untested: Mapping[Identity, str] = field(default_factory=dict)
@@ -273,6 +273,7 @@ def leaderboard(
     ranks: Ranks | None = None,
     made: Mapping[str, ClipCounts] | None = None,
     common: Common | None = None,
+    asked: int | None = None,
 ) -> Leaderboard:
     """Arranges a run's summary: models in the order given, controls last; metrics by family.
 
@@ -282,10 +283,11 @@ def leaderboard(
         ranks: ranks of the models that are no controls.
         made: summary of the clips by model.
         common: estimates on the clips that every model made.
+        asked: number of prompts of the samples.
     """
-    asked = dict.fromkeys([e.model for e in summary.estimates] + [c.model for c in summary.cost])
-    models = [m for m in asked if m not in CONTROLS] + [m for m in CONTROLS if m in asked]
-    return Leaderboard(summary, manifest, tuple(models), columns(summary), ranks or {}, made or {}, common)
+    named = dict.fromkeys([e.model for e in summary.estimates] + [c.model for c in summary.cost])
+    models = (*(m for m in named if m not in CONTROLS), *(m for m in CONTROLS if m in named))
+    return Leaderboard(summary, manifest, models, columns(summary), ranks or {}, made or {}, common, asked=asked)
 
 
 def _rows_table(header: Sequence[str], body: Sequence[Sequence[str]]) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from jova_bench.formatting.text import escaped, table
 from jova_bench.identity import Identity
 from jova_bench.metrics.labels import ARROWS
 from jova_bench.report.cells import Column
+from jova_bench.report.notes import reasons_text
 from jova_bench.report.ranks import Ranks
 from jova_bench.runs.manifest import Manifest
 
@@ -50,6 +52,17 @@ def untested_text(columns: Sequence[Column], untested: Mapping[Identity, str]) -
         return ""
     told = "; ".join(f"{', '.join(labels)} ({reason})" for reason, labels in by_reason.items())
     return f"Not every pair could be tested, so that nothing here says whether these models differ: {told}"
+
+
+def valueless_text(columns: Sequence[Column]) -> str:
+    """Formats which columns have no value of any model, and why; empty where each has one."""
+    by_reason: dict[str, list[str]] = {}
+    for column in columns:
+        if column.cells and all(one.value is None for one in column.cells.values()):
+            reasons = sum((Counter(one.reasons) for one in column.cells.values()), Counter[str]())
+            by_reason.setdefault(reasons_text(reasons), []).append(column.label)
+    told = "; ".join(f"{', '.join(labels)} ({reason})" for reason, labels in by_reason.items())
+    return told and f"No clip has a value: {told}"
 
 
 def ranks_text(columns: Sequence[Column], models: Sequence[str], ranks: Ranks, others: Sequence[str]) -> str:

@@ -101,8 +101,8 @@ def model_card(board: Leaderboard, model: str) -> str:
     parts = [
         f"<!-- Write the id of the data set for {DATASET}, wherever it stands. -->",
         f"## Scores on {escaped(suite)}",
-        f"M{escaped(averages(columns, board.manifest))[1:]}, with 95 % intervals over "
-        f"{counted(about['prompts'], 'prompt')}, of this checkpoint; in parentheses the number of clips. "
+        f"M{escaped(averages(columns, board.manifest))[1:]}, with 95 % intervals over prompts "
+        f"({about['prompts']:,} asked), of this checkpoint; in parentheses the number of clips. "
         f"[All scores]({ADDRESS}).",
         table(["Metric", "Value", "Identity"], body),
     ]
