@@ -160,15 +160,16 @@ def _check_whole(source: Source, response: httpx2.Response, part: Path, have: in
     """Checks that a server that sends nothing states that the part is the whole file.
 
     Raises:
-        Broken: another time it may send the file; a part longer than the file is deleted.
+        Broken: another time it may send the file; a part of another version, or longer than the file, is deleted.
         BenchError: it does not.
     """
     status = response.status_code
     if status == 416 and asked:
-        if response.headers.get("Content-Range") == f"bytes */{have}" and source.size in (None, have):
+        whole = response.headers.get("Content-Range") == f"bytes */{have}" and source.size in (None, have)
+        if whole and _same_version(source, response, _read_about(part)):
             return
         part.unlink(missing_ok=True)
-        raise Broken("the server's file is shorter than the part that was downloaded")
+        raise Broken(f"expected a file of which {have} bytes are a part, got another")
     what = f"HTTP {status} {_one_line(response.reason_phrase)}"
     if status in BUSY:
         raise Broken(what)
@@ -214,8 +215,13 @@ def _continues(source: Source, response: httpx2.Response, have: int, about: Mapp
     stated = _RANGE.fullmatch(response.headers.get("Content-Range", ""))
     assert stated is not None
     total = str(int(stated[2]) + 1)
-    same = source.digest_known or _validator(response.headers) == about.get("validator")
+    same = _same_version(source, response, about)
     return same and stated[3] in (total, "*") and about.get("total", total) == total
+
+
+def _same_version(source: Source, response: httpx2.Response, about: Mapping[str, str]) -> bool:
+    """Returns whether a response is of the version that the part is of, or a digest will show if it is not."""
+    return source.digest_known or _validator(response.headers) == about.get("validator")
 
 
 def _validator(headers: httpx2.Headers) -> str:

@@ -1,6 +1,7 @@
 """Downloads from a server on this machine that misbehaves in every way that servers do."""
 
 import hashlib
+import json
 import os
 import shutil
 from collections import namedtuple
@@ -243,6 +244,20 @@ def test_two_commands_do_not_write_one_file(toy):
 OLD = {"ETag": '"v1"', "Content-Length": "10"}
 
 
+@pytest.fixture
+def away(tmp_path, monkeypatch):
+    """Returns a function that fetches a file without a digest, to `part`, from what responds to requests."""
+
+    def fetch(respond):
+        client = httpx2.MockTransport(respond)
+        monkeypatch.setattr(http, "_client", lambda timeout_s: httpx2.Client(transport=client))
+        source = transfer.Source("toy", "http://a.example/toy", None, False, tmp_path / "toy", "")
+        transfer.fetch(source, tmp_path / "part", lambda name, done, total: nullcontext(lambda count: None))
+        return (tmp_path / "part").read_bytes()
+
+    return fetch
+
+
 @pytest.mark.parametrize(
     ("rest", "begins_again"),
     [
@@ -254,9 +269,7 @@ OLD = {"ETag": '"v1"', "Content-Length": "10"}
         ({"ETag": '"v1"', "Content-Range": "bytes 5-9/12"}, True),
     ],
 )
-def test_halves_of_two_versions_are_not_put_together_where_a_server_ignores_if_range(
-    tmp_path, monkeypatch, rest, begins_again
-):
+def test_halves_of_two_versions_are_not_put_together_where_a_server_ignores_if_range(away, rest, begins_again):
     asked = []
 
     def first():
@@ -271,9 +284,20 @@ def test_halves_of_two_versions_are_not_put_together_where_a_server_ignores_if_r
             return httpx2.Response(200, headers={"Content-Length": "10"}, content=iter([b"new: whole"]))
         return httpx2.Response(206, headers=rest, content=iter([b"12345"]))
 
-    client = httpx2.MockTransport(respond)
-    monkeypatch.setattr(http, "_client", lambda timeout_s: httpx2.Client(transport=client))
-    source = transfer.Source("toy", "http://a.example/toy", None, False, tmp_path / "toy", "")
-    transfer.fetch(source, tmp_path / "part", lambda name, done, total: nullcontext(lambda count: None))
-    assert (tmp_path / "part").read_bytes() == (b"new: whole" if begins_again else b"old: 12345")
+    assert away(respond) == (b"new: whole" if begins_again else b"old: 12345")
     assert asked == [None, "bytes=5-", *[None] * begins_again]
+
+
+@pytest.mark.parametrize(("etag", "begins_again"), [('"v1"', False), ('"v2"', True), ("", True)])
+def test_a_whole_part_of_another_version_is_not_taken_for_the_file(away, tmp_path, etag, begins_again):
+    """The process ended before the renaming, and the server has other bytes, as many, since."""
+    (tmp_path / "part").write_bytes(b"old: whole")
+    about = {"url": "http://a.example/toy", "validator": '"v1"', "total": "10"}
+    transfer.about_file(tmp_path / "part").write_text(json.dumps(about))
+
+    def respond(request):
+        if "Range" in request.headers:
+            return httpx2.Response(416, headers={"Content-Range": "bytes */10", "ETag": etag})
+        return httpx2.Response(200, headers={"Content-Length": "10"}, content=iter([b"new: whole"]))
+
+    assert away(respond) == (b"new: whole" if begins_again else b"old: whole")
