@@ -22,12 +22,15 @@ def key_in(variable: str) -> str:
 
 def is_in(text: str, variable: str) -> bool:
     """Returns whether the key of a variable stands in a text; what is shorter than 8 signs is no secret."""
-    return len(os.environ.get(variable, "").strip()) >= SHORTEST and blotted(text, variable) != text
+    return blotted(text, variable) != text
 
 
 def blotted(text: str, variable: str) -> str:
-    """Returns a text for a message, in which the key of a variable does not stand, nor as JSON writes it."""
-    if key := os.environ.get(variable, "").strip():
+    """Returns a text for a message, in which the key of a variable does not stand, nor as JSON writes it.
+
+    One that is shorter than 8 signs is no secret, and stays: without each `x` no message can be read.
+    """
+    if len(key := os.environ.get(variable, "").strip()) >= SHORTEST:
         written = json.dumps(key)[1:-1]
         forms = (written.replace("/", "\\/"), written, key)
         return re.sub("|".join(map(re.escape, forms)), "[key]", text)

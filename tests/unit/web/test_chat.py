@@ -126,11 +126,11 @@ def test_the_key_stands_in_no_message_though_the_server_says_it(waits, status):
 
 
 @pytest.mark.parametrize(
-    "written", [r"a\"b\\c/d", r"a\\\"b\\\\c/d", r"a\\\"b\\\\c\\/d"], ids=["once", "twice", "slash"]
+    "written", [r"a\"b\\c/de", r"a\\\"b\\\\c/de", r"a\\\"b\\\\c\\/de"], ids=["once", "twice", "slash"]
 )
 @pytest.mark.parametrize("status", [200, 400])
 def test_the_key_stands_in_no_message_as_json_writes_it(waits, monkeypatch, status, written):
-    monkeypatch.setenv("THE_KEY", 'a"b\\c/d')
+    monkeypatch.setenv("THE_KEY", 'a"b\\c/de')
     with (
         serving(lambda body: (status, {}, f'{{"error": "wrong key {written}"}}'.encode())) as at,
         pytest.raises(NoAnswer, match=r": 'wrong key \[key\]'$"),
@@ -139,12 +139,23 @@ def test_the_key_stands_in_no_message_as_json_writes_it(waits, monkeypatch, stat
 
 
 def test_an_answer_is_left_as_it_is_though_the_key_stands_in_it(waits, monkeypatch):
-    monkeypatch.setenv("THE_KEY", "local")
-    with serving(lambda body: said("a local man", model="local-model")) as at:
+    monkeypatch.setenv("THE_KEY", "local-key")
+    with serving(lambda body: said("a local-key man", model="local-key-model")) as at:
         found = server(at).ask(BODY)
-        assert (found["model"], chat.text_of(found, server(at))) == ("local-model", "a local man")
+        assert (found["model"], chat.text_of(found, server(at))) == ("local-key-model", "a local-key man")
         with pytest.raises(NoAnswer, match=r"got \{'choices': '\[key\]'\}"):
-            chat.text_of({"choices": "local"}, server(at))
+            chat.text_of({"choices": "local-key"}, server(at))
+
+
+@pytest.mark.parametrize("key", ["x", "EMPTY", "no-key-"])
+def test_a_word_in_place_of_a_key_spoils_no_message(waits, monkeypatch, key):
+    monkeypatch.setenv("THE_KEY", key)
+    with (
+        serving(lambda body: (400, {}, b'{"error": "expected at most 8 pixels, EMPTY no-key-"}')) as at,
+        pytest.raises(NoAnswer, match=r": 'expected at most 8 pixels, EMPTY no-key-'$"),
+    ):
+        server(at).ask(BODY)
+    assert at.keys == [f"Bearer {key}"]
 
 
 @pytest.mark.parametrize(
