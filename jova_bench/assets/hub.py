@@ -6,7 +6,6 @@ than was asked for, or names paths out of the folder is refused.
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 from collections.abc import Iterator, Mapping
@@ -16,10 +15,11 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 from urllib.parse import quote
 
-from jova_bench.assets.access import HUB
+from jova_bench.assets.access import endpoint
 from jova_bench.assets.download import Kind, download
 from jova_bench.assets.table import FOLDER_VARIABLE
 from jova_bench.assets.transfer import Meter, Source
+from jova_bench.digests import short_digest
 from jova_bench.errors import BenchError
 from jova_bench.files.locks import acquire
 from jova_bench.files.reading import read_json
@@ -32,6 +32,8 @@ OURS = (PARTS, ".revision", ".verified.json")
 LISTING = "listing.json"
 LISTING_BYTES = 64_000_000
 """Most bytes of an answer about a commit: that of 100,000 files has some 30 million."""
+LONGEST_NAME = 200
+"""Most letters of a partial file's name: with those of its notes, which file systems limit to 255 bytes."""
 RepositoryKind = Literal["models", "datasets"]
 COMMIT = re.compile("[0-9a-f]{40}")
 
@@ -75,7 +77,7 @@ def commit_of(
     Raises:
         BenchError: the Hub has no such revision, or responds with something else.
     """
-    hub = os.environ.get("HF_ENDPOINT", HUB).rstrip("/")
+    hub = endpoint()
     url = f"{hub}/api/{kind}/{quote(repository)}/revision/{quote(revision, safe='')}?blobs=true"
     listing = folder / PARTS / LISTING
     part = listing.with_name(f"{LISTING}.part")
@@ -132,6 +134,12 @@ def fetch_address(
     url: str, folder: Path, name: str, size: int | None, digests: Mapping[Kind, str], meter: Meter
 ) -> str:
     """Downloads the file of an address to FOLDER/NAME; returns its sha256 (hex). Raises BenchError."""
-    part = folder / PARTS / f"{quote(name, safe='')}.part"
+    part = folder / PARTS / f"{_one_name(name)}.part"
     elsewhere = f"; {FOLDER_VARIABLE} names another folder"
     return download(Source(name, url, size, bool(digests), folder / name, elsewhere), part, digests, meter)
+
+
+def _one_name(path: str) -> str:
+    """Returns one name for a path: its letters, or a digest where they would be more than a file's name may have."""
+    quoted = quote(path, safe="")
+    return quoted if len(quoted) <= LONGEST_NAME else short_digest(path.encode())

@@ -4,6 +4,7 @@ import hashlib
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import unquote
 
 import pytest
 
@@ -64,7 +65,7 @@ class Handler(BaseHTTPRequestHandler):
                 return
             content = json.dumps(it.listing(it.head if revision in ("main", "v1") else revision)).encode()
         elif self.path.startswith(files):
-            name = self.path.removeprefix(files).partition("/")[2]
+            name = unquote(self.path.removeprefix(files).partition("/")[2])
             content = it.bad.get(name, it.files.get(name))
         else:
             content = None
