@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -73,6 +73,10 @@ def peek(cache: FeatureCache, digest: str, extractor: CacheKey | str) -> Arrays 
         return None
 
 
+ARRAYS = "??/*.npz"
+"""Files of a cache, in its folder."""
+
+
 class DiskCache:
     """Stores arrays by (content digest, extractor) in npz files that several processes may share.
 
@@ -93,12 +97,14 @@ class DiskCache:
         # A copy: what a metric does to its arrays, the next one must not see.
         return {name: array.copy() for name, array in self._latest[key].items()}
 
-    def take(self, other: Path) -> None:
-        """Links the files of another folder that are not here, or copies them from another file system.
+    def take(self, files: Iterable[Path]) -> None:
+        """Links files of another cache that are not here, or copies them from another file system.
 
-        No file of a cache is ever changed.
+        No file of a cache is ever changed. What is a link itself is not taken, as it may lead anywhere.
         """
-        for path in other.glob("??/*.npz"):
+        for path in files:
+            if path.is_symlink():
+                continue
             here = self.folder / path.parent.name / path.name
             with suppress(OSError):  # What cannot be taken is computed as ever.
                 here.parent.mkdir(parents=True, exist_ok=True)

@@ -16,7 +16,7 @@ from typing import TypeGuard
 import numpy as np
 
 from jova_bench.arrays import Arrays, FloatArray
-from jova_bench.cache import DiskCache, FeatureCache, peek
+from jova_bench.cache import ARRAYS, DiskCache, FeatureCache, peek
 from jova_bench.errors import Unavailable, Undefined, reason_of
 from jova_bench.execution.base import Executor, TaskFailed, WorkerContext
 from jova_bench.identity import Identity
@@ -138,4 +138,4 @@ def take_features(folder: Path) -> None:
     if not (folder / MANIFEST).exists():
         stem = folder.name[: -len("-01234567")]
         for other in folder.parent.glob(f"{glob.escape(stem)}-????????"):
-            DiskCache(folder / FEATURES).take(other / FEATURES)
+            DiskCache(folder / FEATURES).take((other / FEATURES).glob(ARRAYS))

@@ -60,7 +60,8 @@ def merge(target: Path, sources: Sequence[Path]) -> int:
 
     Raises:
         BenchError: a folder is no run or is being written, parts have another suite, profile, plan or metric, a clip
-            is lost, or two parts have different draws of one model, prompt and seed. Nothing was written then.
+            is lost, two parts have different draws of one model, prompt and seed, or jobs of two servers at one
+            address. Nothing was written then.
     """
     places = [folder.resolve() for folder in (target, *sources)]
     if len(set(places)) < len(places):
@@ -78,6 +79,7 @@ def merge(target: Path, sources: Sequence[Path]) -> int:
         added = {key: one for key, one in samples.items() if one.is_more}
         scores = [score for score, part in _scores(merged).values() if part is not old]
         jobs = merged_jobs(merged, {key: one.history for key, one in samples.items()})
+        features = [path for part in parts for path in part.features()]
         clips = {key: clip for key, one in added.items() if (clip := _clip(key, one, RunStore(target)))}
         store = old.store if old else locks.enter_context(RunStore(target, OTHER))
         if old is None or added or scores or _tables(manifest) != _tables(old.manifest):
@@ -92,8 +94,7 @@ def merge(target: Path, sources: Sequence[Path]) -> int:
             write_file(target / SAMPLES, "".join(f"{line.model_dump_json()}\n" for line in lines))
         for score in scores:
             store.add_score(score)
-        for part in parts:
-            DiskCache(target / FEATURES).take(part.folder / FEATURES)
+        DiskCache(target / FEATURES).take(features)
     return len(added)
 
 

@@ -6,11 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from jova_bench.cache import ARRAYS
 from jova_bench.errors import BenchError
 from jova_bench.keys import SampleKey
 from jova_bench.records import Sample, Score
 from jova_bench.runs.manifest import Manifest
-from jova_bench.runs.store import JOBS, MANIFEST, SAMPLES, RunStore
+from jova_bench.runs.store import FEATURES, JOBS, MANIFEST, SAMPLES, RunStore
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,10 @@ class Part:
         """Yields what models keep there, by path in the folder. Raises BenchError for a link out of it."""
         for path in sorted((self.folder / JOBS).rglob("*.json")):
             yield path.relative_to(self.folder), self._inside(path).read_bytes()
+
+    def features(self) -> Sequence[Path]:
+        """Returns the files of cached arrays. Raises BenchError for a link out of the folder."""
+        return [self._inside(path) for path in sorted((self.folder / FEATURES).glob(ARRAYS))]
 
     def _inside(self, path: Path) -> Path:
         if not path.resolve().is_relative_to(self.folder.resolve()):

@@ -144,7 +144,14 @@ def test_links_out_of_a_part_and_other_files_in_the_way_are_refused(part, tmp_pa
     (folder / "jobs" / "tones" / "p1.0.json").symlink_to(secret)
     with pytest.raises(BenchError, match=r"inside the folder, got .*p1\.0\.json, a link out of it"):
         merge(run, [folder])
+    part("part")
+    arrays = folder / "features" / "ab" / "x.npz"
+    arrays.parent.mkdir(parents=True)
+    arrays.symlink_to(secret)
+    with pytest.raises(BenchError, match=r"inside the folder, got .*x\.npz, a link out of it"):
+        merge(run, [folder])
     assert not run.exists()
+    arrays.unlink()
     # Its clip has another path than usual, where the merged folder has a file.
     part("part")
     clip.rename(folder / "x.wav")
@@ -197,6 +204,24 @@ def test_two_jobs_of_one_clip_are_one_once_there_is_a_clip(part, tmp_path):
         merge(tmp_path / f"run-{place}", order)
         files = sorted((tmp_path / f"run-{place}" / "jobs" / "tones").iterdir())
         assert [file.read_text() for file in files] == ["a", "2"]
+
+
+def test_one_id_of_two_servers_at_one_address_is_not_merged_before_its_clip_is_there(part, tmp_path):
+    """Each node's own `localhost` counts from 0: from the merged folder, one of them would give the other's clip."""
+    here, there = (f'{{"server": "http://localhost:{port}", "id": "job-0"}}' for port in (1, 2))
+    one = part("one", MEMORY, jobs={"p0.0.json": here})
+    other = part("other", MEMORY, jobs={"p1.0.json": here})
+    for order in ((one, other), (other, one)):
+        with pytest.raises(BenchError, match=r"server at http://localhost:1, got the id 'job-0' in .*p[01]\.0\.json"):
+            merge(tmp_path / "run", order)
+        assert not (tmp_path / "run").exists()
+    part("other", MEMORY, jobs={"p1.0.json": there})
+    merge(tmp_path / "apart", [one, tmp_path / "other"])
+    # Of one folder, whose command says what to do; and where both clips are there, nobody is asked.
+    part("other", MEMORY, jobs={"p0.0.json": here, "p1.0.json": here})
+    merge(tmp_path / "alone", [tmp_path / "other"])
+    part("other", jobs={"p1.0.json": here})
+    assert merge(tmp_path / "run", [one, tmp_path / "other"]) == COUNT
 
 
 def test_servers_and_prices_are_stated_of_all_clips_and_are_no_version(part, tmp_path):
