@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.request import getproxies
 
 import httpx2
 
@@ -80,13 +81,21 @@ def kind_of(response: httpx2.Response) -> str:
 
 def _client(timeout_s: float) -> httpx2.Client:
     """Returns a client for one call: what it holds of connections and cookies ends with it."""
-    own = {f"all://{host}": None for host in ("localhost", *_OWN)}
+    own, named = {f"all://{host}": None for host in ("localhost", *_OWN)}, getproxies()
+    proxied = any(named.get(scheme) for scheme in ("http", "https", "all"))  # Else NO_PROXY says nothing.
     try:
-        return httpx2.Client(timeout=timeout_s, verify=_trusted(), mounts={**own, "file://": _Files()})
+        mounts = {**own, "file://": _Files()}
+        return httpx2.Client(timeout=timeout_s, verify=_trusted(), mounts=mounts, trust_env=proxied)
     except ImportError as error:
         raise BenchError("the environment names a SOCKS proxy: pip install 'httpx2[socks]', or unset it") from error
     except (httpx2.InvalidURL, ValueError) as error:
-        raise BenchError(f"expected proxies of the environment like http://proxy:3128, got another: {error}") from error
+        for name in re.findall(r"(?i)[^\s,]*xn--[^\s,]*", named.get("no", "")):
+            if "://" not in name:  # httpx2 puts a * before it, which is in no name in Punycode.
+                other = f"all://{name.lstrip('*.')}"
+                raise BenchError(f"expected no name in Punycode in NO_PROXY but as {other}, got {name}") from error
+        # Of an address that is none, what counts as its port may be of a password.
+        got = "another" if isinstance(error, httpx2.InvalidURL) else f"another: {error}"
+        raise BenchError(f"expected proxies of the environment like http://proxy:3128, got {got}") from error
 
 
 @functools.cache

@@ -121,13 +121,34 @@ def test_the_environment_says_what_passes_its_proxy(monkeypatch):
 
 @pytest.mark.parametrize(
     ("proxy", "what"),
-    [("socks5://127.0.0.1:1", r"pip install 'httpx2\[socks\]'"), ("ftp://p", "like http://proxy:3128")],
+    [
+        ("socks5://127.0.0.1:1", r"pip install 'httpx2\[socks\]'"),
+        ("ftp://me:secret@p", r"like http://proxy:3128, got another: .*ftp://me:\[secure\]@p"),
+        ("http://me:sec/ret@p", r"like http://proxy:3128, got another$"),
+    ],
 )
 def test_a_proxy_that_cannot_be_used_is_one_line(monkeypatch, proxy, what):
     monkeypatch.setenv("all_proxy", proxy)
     monkeypatch.setitem(sys.modules, "socksio", None)
     with pytest.raises(BenchError, match=what), open_url(httpx2.Request("GET", "http://a.example/")):
         pass
+
+
+@pytest.mark.parametrize("name", ["xn--bcher-kva.example", ".xn--bcher-kva.example", "*.xn--bcher-kva.example"])
+def test_a_name_in_punycode_that_passes_no_proxy_is_told_as_httpx2_takes_it(monkeypatch, name):
+    monkeypatch.setenv("no_proxy", f"a.example, {name}")
+    for scheme in ("http", "https", "all"):
+        monkeypatch.delenv(f"{scheme}_proxy", raising=False)
+        monkeypatch.delenv(f"{scheme.upper()}_PROXY", raising=False)
+    with http._client(1.0) as client:  # Without a proxy there is none to pass.
+        assert client._transport_for_url(httpx2.URL("http://a.example/")) is client._transport
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    with pytest.raises(BenchError, match=r"in NO_PROXY but as all://xn--bcher-kva\.example, got .*xn--bcher") as error:
+        http._client(1.0)
+    monkeypatch.setenv("no_proxy", str(error.value).split("as ")[1].split(",")[0])
+    with http._client(1.0) as client:
+        assert client._transport_for_url(httpx2.URL("http://xn--bcher-kva.example/")) is client._transport
+        assert client._transport_for_url(httpx2.URL("http://a.example/")) is not client._transport
 
 
 def test_certificates_that_are_not_there_are_named(monkeypatch):
