@@ -6,10 +6,15 @@ for what it shows: any other may be about a filter that is broken or busy, an op
 
 Codes are those of OpenAI (`moderation_blocked`, `content_policy_violation`), Azure (`content_filter`,
 `ResponsibleAIPolicyViolation`), Google (`SAFETY`, `PROHIBITED_CONTENT`, `BLOCKLIST`, `SPII`, `IMAGE_SAFETY`,
-`RECITATION`), Alibaba (`DataInspectionFailed`, `IPInfringementSuspect`), BytePlus and Volcengine
-(`InputTextSensitiveContentDetected`, `OutputVideoSensitiveContentDetected.PolicyViolation`, `InputImageRiskDetection`),
-Vidu (`AuditSubmitIllegal`, `CreationPolicyViolation`), Runway (`SAFETY.INPUT.TEXT`), Black Forest Labs (`Request
-Moderated`, `Content Moderated`), fal (`content_policy_violation` in a list), and names that gateways make of these.
+`RECITATION`; `JAILBREAK`, `MODEL_ARMOR` of its enumeration BlockedReason), Alibaba (`DataInspectionFailed`,
+`IPInfringementSuspect`), BytePlus and Volcengine (`InputTextSensitiveContentDetected`,
+`OutputVideoSensitiveContentDetected.PolicyViolation`, `InputImageRiskDetection`), Vidu (`AuditSubmitIllegal`,
+`CreationPolicyViolation`), Runway (`SAFETY.INPUT.TEXT`), Black Forest Labs (`Request Moderated`, `Content Moderated`),
+fal (`content_policy_violation` in a list), Lightricks (docs.ltx.video/errors: `content_filtered_error`), StepFun
+(`censorship_blocked`, with 451), Tencent (errors of its SDKs for Hunyuan: `OperationDenied.TextIllegalDetected`), and
+names that gateways make of these. LiteLLM puts one before the message (litellm/exceptions.py:
+`ContentPolicyViolationError`), OpenRouter into `metadata` (openrouter.ai/docs/api/errors: `error_type`, or the
+`flagged_input` and the `reasons`). 451 alone says that a law forbids an answer, as to a country.
 """
 
 from __future__ import annotations
@@ -20,29 +25,31 @@ from typing import Any
 _CODE = re.compile(
     r"""
       moderation_blocked | blocked_by_(moderation|safety|content_filter)
-    | (content|safety|creation|responsible_ai|content_management)_policy_violation
+    | (content|safety|creation|responsible_ai|content_management)_policy_violation(_error)?
     | (content|safety)_violation | content_filter | (content|request|safety)_(filtered|moderated)
     | prompt_(blocked|flagged|rejected) | content_flagged
     | prohibited_content | safety_(input|output)(_\w+)? | public_error_unsafe_generation
     | data_inspection_(failed|sensitive) | ip_infringement_suspect
     | ((input|output)_(text|image|video|audio)_)?(sensitive_content_detected|risk_detection)(_\w+)?
-    | audit_submit_illegal
+    | audit_submit_illegal | (operation_denied_)?(text|image)_illegal_detected
+    | censorship_blocked | content_filtered_error
     | nsfw | (nsfw|sensitive|unsafe|inappropriate)_(content|content_detected|detected)
     """,
     re.VERBOSE,
 )
 """Codes in small letters, their words joined by `_`."""
-_CAPITALS = re.compile("BLOCKLIST|SPII|((IMAGE|VIDEO)_)?(SAFETY|PROHIBITED_CONTENT|RECITATION)")
+_CAPITALS = re.compile("BLOCKLIST|SPII|JAILBREAK|MODEL_ARMOR|((IMAGE|VIDEO)_)?(SAFETY|PROHIBITED_CONTENT|RECITATION)")
 """Codes of Google, whose words mean other things elsewhere."""
+_LITELLM = re.compile(r"([\w.]*(error|exception)(:| -) )*(litellm\.)?ContentPolicyViolationError\b", re.IGNORECASE)
 _SHOWN = (
     r"(((the|your|this|all|an?) )?((generated|input|output|submitted|text|image|video) )*"
-    r"(prompt|content|data|text|image|video|audio|input( or output)?|output|response)s?)"
+    r"(prompt|content|data|text|image|video|audio|input( or output)?|output|response|generation)s?)"
 )
 """What may be declined, of a prompt or a clip."""
 _IS = r"((was|were|is|are|has been|have been) )?"
 _FILTER = (
-    r"(((our|the|an?|its) )?(safety (system|filter|checker|policy|guideline)|"
-    r"(content )?moderation( system| filter)?|content (policy|filter|checker))s?)"
+    r"(((our|the|an?|its)( model provider's)? )?(safety (system|filter|checker|policy|guideline)|"
+    r"(content )?moderation( system| filter)?|content (policy( violation)?|policie|filter|checker))s?)"
 )
 _POLICY = (
     r"((our|the|[a-z]+( ai)?'s) )?((content|usage|safety|acceptable use|community|responsible ai) )"
@@ -93,15 +100,27 @@ def is_refusal(said: Any) -> bool:
     """Returns whether an error, as JSON values, declines the prompt: by a code, else by its message."""
     if isinstance(said, str):
         text = said[:_LONGEST]
-        return is_code(text) or bool(_SENTENCE.match(text.strip()) and not _BROKEN.search(text))
+        declined = _LITELLM.match(text.strip()) or _SENTENCE.match(text.strip())
+        return is_code(text) or bool(declined and not _BROKEN.search(text))
     if isinstance(said, list):
         return any(map(is_refusal, said))
     if not isinstance(said, dict):
         return False
     codes = (said.get(key) for key in _CODE_AT)
-    return any(isinstance(one, str) and is_code(one) for one in codes) or any(
-        is_refusal(said.get(key)) for key in _WORDS_AT
+    return (
+        any(isinstance(one, str) and is_code(one) for one in codes)
+        or any(is_refusal(said.get(key)) for key in _WORDS_AT)
+        or _is_flagged(said.get("metadata"))
     )
+
+
+def _is_flagged(metadata: Any) -> bool:
+    """Returns whether OpenRouter's metadata of an error say that the model or a filter declined the prompt."""
+    if not isinstance(metadata, dict):
+        return False
+    kind = metadata.get("error_type")
+    flagged = bool(metadata.get("reasons") and metadata.get("flagged_input"))
+    return flagged or (isinstance(kind, str) and (kind == "refusal" or is_code(kind)))
 
 
 def is_code(text: str) -> bool:

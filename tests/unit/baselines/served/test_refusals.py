@@ -6,7 +6,7 @@ from jova_baselines.served.protocol import read_job
 from jova_baselines.served.refusals import is_code, is_refusal
 
 CODES = """
-    moderation_blocked content_policy_violation content_filter ResponsibleAIPolicyViolation
+    moderation_blocked content_policy_violation ContentPolicyViolationError content_filter ResponsibleAIPolicyViolation
     SAFETY PROHIBITED_CONTENT BLOCKLIST SPII IMAGE_SAFETY IMAGE_PROHIBITED_CONTENT RECITATION
     DataInspectionFailed data_inspection_failed DataInspection.sensitive IPInfringementSuspect
     InputTextSensitiveContentDetected InputImageSensitiveContentDetected.PrivacyInformation
@@ -14,14 +14,16 @@ CODES = """
     InputTextRiskDetection OutputImageRiskDetection SensitiveContentDetected
     AuditSubmitIllegal CreationPolicyViolation SAFETY.INPUT.TEXT SAFETY.OUTPUT.VIDEO
     Request-Moderated content_moderated content_filtered nsfw NSFW_CONTENT_DETECTED PUBLIC_ERROR_UNSAFE_GENERATION
-    prompt_blocked
+    prompt_blocked JAILBREAK MODEL_ARMOR
+    censorship_blocked content_filtered_error OperationDenied.TextIllegalDetected OperationDenied.ImageIllegalDetected
 """
 FAULTS = """
     case_sensitive_name image_safety_tolerance_out_of_range sensitive_field_missing insensitive invalid_safety_setting
     safety_checker_oom content_filter_error content_filter_unavailable ContentSecurityDetectionError moderation_timeout
     moderation_failed InvalidParameter.DataInspection internal_error INTERNAL.BAD_OUTPUT rate_limit_exceeded 500
     network_policy_violation policy_violation usage_policy_violation
-    blocklist safety content_blocked
+    blocklist safety content_blocked jailbreak model_armor refusal OperationDenied TextLengthIllegal
+    censorship_unavailable filtered_error ContentPolicyViolationErrors
     invalid_request_error invalid_size request_blocked blocked
     server_error
 """
@@ -75,6 +77,10 @@ def test_codes_that_only_sound_like_it_are_faults(code):
         "This prompt goes against our guidelines",
         "Potentially harmful content detected in prompt",
         "The content could not be processed because it contained material flagged by a content checker.",
+        "Your generation was blocked due to the model provider's content policies. Credits have been refunded.",
+        "Video generation was blocked due to a content policy violation.",
+        "litellm.ContentPolicyViolationError: blocked by policy",
+        "litellm.BadRequestError: litellm.ContentPolicyViolationError: AzureException - {'error': 'no'}",
         "output new_sensitive",
         "Failure to pass the risk control system",
     ],
@@ -144,6 +150,9 @@ def test_messages_that_decline_a_prompt_are_refusals(message):
         "moderation backend could not be reached, request blocked by safety system",
         "blocked by content moderation since the moderation API returned 500",
         "The prompt was blocked for lack of credits",
+        "litellm.ContentPolicyViolationError: the moderation API timed out",
+        "litellm.BadRequestError: expected no ContentPolicyViolationError",
+        "The video generation was blocked due to content policy checks that failed",
         "",
     ],
 )
@@ -160,3 +169,15 @@ def test_refusals_are_found_in_lists_and_within_errors():
     assert is_refusal({"error": {"code": "BadRequest", "innererror": {"code": "ResponsibleAIPolicyViolation"}}})
     assert not is_refusal({"detail": [{"type": "missing", "msg": "content_policy field missing"}]})
     assert not any(map(is_refusal, (None, {}, [], 4, {"error": None}, {"prompt": "nsfw", "code": {"a": "nsfw"}})))
+
+
+def test_openrouter_says_in_metadata_what_declined_the_prompt():
+    def said(**metadata):
+        return {"error": {"code": 403, "message": "Provider returned error", "metadata": metadata}}
+
+    assert is_refusal(said(error_type="content_policy_violation", provider_name="x"))
+    assert is_refusal(said(error_type="refusal"))
+    assert is_refusal(said(reasons=["violence"], flagged_input="a fight", model_slug="m"))
+    for other in ({"error_type": "permission_denied"}, {"reasons": ["key"]}, {"patterns": ["a"]}, {"error_type": 4}):
+        assert not is_refusal(said(**other))
+    assert not is_refusal({"metadata": "content_policy_violation"})
