@@ -3,8 +3,8 @@
 Whatever happens to a job is an attempt of its sample. So of two files of a sample that one is the latest whose folder
 has every attempt, and where a folder has the clip, none is waited for any more.
 
-One id at one address in two folders is of two servers, as of each node's own `localhost`: in the merged folder nobody
-could tell which of them is asked, so that no job is merged before its clip is there.
+One id at one address in two folders is of two servers, as of each node's own `localhost`: in the merged folder it
+would not be known which of them is asked, so that no job is merged before its clip is there.
 """
 
 from __future__ import annotations
