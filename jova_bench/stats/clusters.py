@@ -37,13 +37,18 @@ class Clustered:
     first: Array
     """(q, q) covariance by the first clustering alone."""
     second: Array
+    single: Array
+    """(q, q) covariance with each pair of a first and a second cluster by itself, such as a rater's votes on a prompt."""
     df: int
     """Degrees of freedom: the clusters of the smaller clustering, less one."""
 
     def error(self, contrast: npt.ArrayLike) -> float:
-        """Returns the standard error of a contrast c'b: the largest of the three, which is never 0 by cancellation."""
+        """Returns the standard error of a contrast c'b: the largest of the four.
+
+        Few clusters may be alike by chance, as where each rater has the same share; then what single votes say remains.
+        """
         c = np.asarray(contrast, dtype=np.float64)
-        return float(np.sqrt(max(float(c @ one @ c) for one in (self.both, self.first, self.second))))
+        return float(np.sqrt(max(float(c @ one @ c) for one in (self.both, self.first, self.second, self.single))))
 
     def margin(self, contrast: npt.ArrayLike, level: float = 0.95) -> float:
         """Returns half the width of the interval of a contrast, by Student's t."""
@@ -52,7 +57,7 @@ class Clustered:
     def p_value(self, contrast: npt.ArrayLike, value: float) -> float:
         """Returns the two-sided p-value of a contrast with this value being 0; 1 where there is no spread at all."""
         error = self.error(contrast)
-        return float(2 * scipy_stats.t.sf(abs(value) / error, self.df)) if error > 0 else float(value == 0)
+        return float(2 * scipy_stats.t.sf(abs(value) / error, self.df)) if error > 0 else 1.0
 
 
 def two_way(scores: Array, information: Array, first: Labels, second: Labels) -> Clustered:
@@ -72,7 +77,7 @@ def two_way(scores: Array, information: Array, first: Labels, second: Labels) ->
         raise TooFewClusters(f"expected at least 2 clusters of each kind, got {counts[0]} and {counts[1]}")
     _, cells = np.unique(first * counts[1] + second, return_inverse=True)
     by_first, by_second, by_cell = (_jackknife(scores, information, labels) for labels in (first, second, cells))
-    return Clustered(by_first + by_second - by_cell, by_first, by_second, min(counts) - 1)
+    return Clustered(by_first + by_second - by_cell, by_first, by_second, by_cell, min(counts) - 1)
 
 
 def mean_of(values: npt.ArrayLike, first: Labels, second: Labels) -> tuple[float, Clustered]:

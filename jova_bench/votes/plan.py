@@ -26,6 +26,9 @@ from jova_bench.votes.raters import counted
 from jova_bench.votes.records import Vote
 
 SHARES = (0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.9)
+STRONGEST = 0.917
+"""Share from which on Wald's test would need more votes again, though less is in doubt (Hauck and Donner 1977): there
+log(s / (1 - s)) sqrt(s (1 - s)) is largest. Stronger preferences are planned as this one."""
 MOST = 10_000_000
 ABOUT = (
     "Votes on each pair of models that show, at a power of {power:.0%}, that the share of votes for the better one "
@@ -97,8 +100,9 @@ class VotePlan:
         about = ABOUT.format(**{**asdict(self.design), "tests": number_of(self.design.tests, "pair")}, known=known)
         body = [
             [
-                f"{row.share:.0%}",
-                *("" if x is None else f"{x:,}" for x in (row.votes, row.raters, row.prompts, row.total)),
+                f"{100 * row.share:.12g}%",
+                f"more than {MOST:,}" if row.votes is None else f"{row.votes:,}",
+                *("" if x is None else f"{x:,}" for x in (row.raters, row.prompts, row.total)),
             ]
             for row in self.rows
         ]
@@ -140,6 +144,7 @@ def power_of(votes: int, share: float, design: Design) -> float:
     if df <= 0:
         return 0.0
     effect = 1 + (design.per_rater - 1) * design.rater_rho + (design.per_prompt - 1) * design.prompt_rho
+    share = min(share, STRONGEST)
     error = math.sqrt(effect / (votes * (1 - design.same) * share * (1 - share)))
     limit = scipy_stats.t.ppf(1 - ALPHA / design.tests / 2, df)
     return float(scipy_stats.nct.sf(limit, df, math.log(share / (1 - share)) / error))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from jova_bench.stats.clusters import TooFewClusters, mean_of, two_way
+from jova_bench.stats.clusters import TooFewClusters, mean_of, share_of, two_way
 from jova_bench.stats.pairwise import NoStrengths, davidson, variance
 
 
@@ -75,6 +75,17 @@ def test_the_jackknife_of_a_mean_is_exact():
     by_prompt = ((6.5 - 4.5) ** 2 + (2.5 - 4.5) ** 2) / 2
     assert float(crossed.first[0, 0]) == pytest.approx(by_rater)
     assert float(crossed.both[0, 0]) == pytest.approx(by_rater + by_prompt - np.var(values, ddof=1) / 4)
+
+
+def test_clusters_that_are_alike_by_chance_leave_the_spread_of_single_votes():
+    """Three raters and three prompts, each with one 0 among its three: no cluster differs, yet nine votes are few."""
+    values, rater, prompt = 1 - np.eye(3).ravel(), np.repeat(np.arange(3), 3), np.tile(np.arange(3), 3)
+    _, found = mean_of(values, rater, prompt)
+    assert np.allclose([found.first, found.second], 0)
+    assert found.error([1.0]) ** 2 == pytest.approx(np.var(values, ddof=1) / 9)
+    share = share_of(values, rater, prompt)
+    # Standard error 1/6: (2/3 - 1/2) / (1/6) is 1, of which Student's t with 2 degrees of freedom has 1 - 1/sqrt(3).
+    assert (share.ci, share.p) == ((0.0, 1.0), pytest.approx(1 - 3**-0.5))
 
 
 def test_repeated_votes_add_nothing():

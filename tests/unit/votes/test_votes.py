@@ -111,7 +111,14 @@ def test_first_votes_measure_what_a_plan_assumes():
     with pytest.raises(BenchError, match="expected first votes with votes of several raters on one prompt"):
         plan_votes(pilot=votes[:1])
     assert plan_votes([0.6], Design(models=4)).rows[0].total == 6 * plan_votes([0.6], Design(models=4)).rows[0].votes
-    assert plan_votes([0.51], Design(rater_rho=0.9, per_rater=10_000)).rows[0].votes is None
+    far = plan_votes([0.51], Design(rater_rho=0.9, per_rater=10_000))
+    assert (far.rows[0].votes, "| 51%" in far.markdown(), "more than 10,000,000" in far.markdown()) == (
+        None,
+        True,
+        True,
+    )
+    needed = [one.votes for one in plan_votes([0.8, 0.9, 0.95, 0.99, 0.999999]).rows]
+    assert needed == sorted(needed, reverse=True)
 
 
 def test_commands_print_what_the_functions_return(tmp_path, capsys):
