@@ -21,22 +21,28 @@ PUBLIC = ("huggingface.co", "github.com", "arxiv.org", "doi.org", "openreview.ne
 """Hosts whose addresses stay, without a query and whatever names a user in them."""
 NOBODY = {"root", "user", "admin", "ubuntu", "debian", "runner", "nobody"}
 """User names that name no person."""
+_LOCK = "secret|passw|passphrase|pwd|(?:^|[_-])pass(?:[_-]|$)|credential"
+LOCK = re.compile(_LOCK, re.IGNORECASE)
+"""Names of settings whose numbers are secrets, too; a number of tokens is none."""
 SECRETIVE = re.compile(
-    "(?:^|[_-]|api)keys?(?:[_-]|$)|token(?!i[sz])|secret|passw|passphrase|credential|(?:^|[_-])auth|cookie",
+    f"(?:^|[_-]|api)keys?(?:[_-]|$)|(?-i:[a-z]Keys?(?![a-z]))|token(?!i[sz])|{_LOCK}|(?:^|[_-])auth|bearer|cookie",
     re.IGNORECASE,
 )
 """Names of variables and settings whose values are secrets."""
 LEAST_SECRET, LEAST_VALUE = 6, 12
 """Fewest characters of a secret, and of the value of any other variable: shorter ones are words of our own, too."""
 
-_SECRET_VALUE = r"(?:'[^']*'|\"[^\"]*\"|(?!\d+(?:\.\d+)?(?![\w.]))[^\s'\",;]+)"
+_ANY_VALUE = r"(?:\\+\"[^\"\\]*\\+\"|'[^']*'|\"[^\"]*\"|[^\s'\",;]+)"
+_SECRET_VALUE = rf"(?!\d+(?:\.\d+)?(?![\w.])){_ANY_VALUE}"
+_IS = r"\\*['\"]?\s*[:=\uff1a\uff1d]\s*"
+"""What stands between a name and its value, in JSON within JSON, too."""
 _SECRET_NAME = (
     r"(?<![\w-])[\w-]*?(?:[_-]key|api ?key|access ?key|token|secret|passw|passphrase|pwd|credential)[\w-]*"
     r"|(?<![\w-])key"
 )
 _TOKENS = re.compile(
-    r"(?i:\b(?:cookie|authori[sz]ation)['\"]?\s*[:=].*"
-    rf"|(?:{_SECRET_NAME})['\"]?\s*[:=]\s*(?:(?:bearer|basic|token|digest)\s+)?{_SECRET_VALUE}"
+    rf"(?i:\b(?:cookie|authori[sz]ation){_IS}.*|(?<![\w-])[\w-]*?(?:passw|passphrase|pwd)[\w-]*{_IS}{_ANY_VALUE}"
+    rf"|(?:{_SECRET_NAME}){_IS}(?:(?:bearer|basic|token|digest)\s+)?{_SECRET_VALUE}"
     rf"|--[\w-]*(?:key|token|secret|passw\w*|auth)\s+{_SECRET_VALUE}|\bbearer\s+[\w.~+/-]{{8,}}=*)"
     r"|\b[Bb]asic\s+(?=\S*[\d=+/A-Z])[\w+/-]{8,}=*"
     r"|(?<![A-Za-z0-9])(?:(?:hf|gh[opsur]|github_pat|npm|r8|[sprw]k_live|[sprw]k_test)_\w{12,}"
@@ -57,8 +63,15 @@ _ROOTS = (
 _QUOTED = rf"(?P<quote>['\"`])(?:(?!(?i:https?|wss?):)[\w.+-]+:)*(?:{_WHERE}).*(?P=quote)(?!\w)"
 _UNQUOTED = rf"(?:(?<![A-Za-z0-9_.)\]%°/~])(?:{_WHERE})|(?:{_ROOTS})|(?:{PATH}|{SECRET})[/\\]).*"
 _ADDRESS = r"\b(?i:https?|wss?)://[^\s'\"<>()\[\]{}]+"
-_MAIL = r"(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)*\.[A-Za-z]{2,}\b|(?<![\w/.+-])[\w.+-]+@[A-Za-z][\w-]*"
-_INSIDE = r"\b[\w-]+(?:\.[\w-]+)*\.(?:internal|intranet|local|localdomain|lan|corp|intra|home)\b"
+_MAIL = (
+    r"(?<![\w/.+-])[\w.+-]+:(?=[\w.+-]*[^\s'\"@/\w.+-])[^\s'\"@/]+@[A-Za-z][\w.-]*"
+    r"|(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)*\.[A-Za-z]{2,}\b|(?<![\w/.+-])[\w.+-]+@[A-Za-z][\w-]*"
+)
+"""Addresses of mail, and names with a password of signs that no address has, at a host."""
+_INSIDE = (
+    r"\b[\w-]+(?:\.[\w-]+)*\.(?:internal|intranet|local|localdomain|lan|corp|intra|home)\b"
+    r"|(?<![\w/.@-])[A-Za-z][\w-]*(?:\.[\w-]+)*\.(?!(?:py|toml|jsonl?|ya?ml|csv|md|js)\b)[A-Za-z][\w-]+:\d{2,5}\b"
+)
 _NUMBER = (
     r"\b(?:\d{1,3}\.){3}\d{1,3}(?::\d+)?\b|\b(?:[0-9a-fA-F]{1,4}:){4,7}[0-9a-fA-F]{1,4}\b"
     r"|\b(?:[0-9a-fA-F]{2}-){5}[0-9a-fA-F]{2}\b"
@@ -152,7 +165,7 @@ class Redaction:
             return self.of(value)
         return {
             self(key): SECRET
-            if SECRETIVE.search(key) and not isinstance(one, int | float | None)
+            if one is not None and SECRETIVE.search(key) and (LOCK.search(key) or not isinstance(one, int | float))
             else self.settings(one)
             for key, one in value.items()
         }
@@ -187,7 +200,8 @@ def redaction(
     known = {str(path) for one in given for path in (one, one.absolute(), one.resolve())}
     secrets = {
         value
-        for name, value in environment.items()
+        for name, lines in environment.items()
+        for value in {lines, *map(str.strip, lines.splitlines())}
         if value not in seen
         and len(value) >= (LEAST_SECRET if SECRETIVE.search(name) else LEAST_VALUE)
         and (SECRETIVE.search(name) or not _is_digest(value))

@@ -47,6 +47,10 @@ PLAIN = Redaction(metrics=("lse_c",))
         ("github_pat_11ABCDEFG0abcdef glpat-aBcDeFgHiJkL1 xoxb-123456789012-ab", "SECRET SECRET SECRET"),
         (f"AIzaSy{'a1B-' * 8} ASIAABCDEFGHIJKLMNOP eyJhbGciOiJI.eyJzdWIi.c2ln", "SECRET SECRET SECRET"),
         ("no c2VjcmV0UGFzc3dvcmQ5OTk4 here", "no SECRET here"),
+        (r'got {"error": "{\"token\": \"hunterP3pw\", \"n\": 1}"}', r'got {"error": "{\"SECRET, \"n\": 1}"}'),
+        ("token\uff1ahunter2 password: 12345678, db_pwd='1'", "SECRET SECRET, SECRET"),
+        ("login bob:pa$$w0rd@db.example.com", "login USER"),
+        ("gpu7.acme.com:443 refused", "HOST refused"),
         ("https://huggingface.co/hf_abcdefghijklmnopqrst/x", "https://huggingface.co/SECRET/x"),
     ],
 )  # fmt: skip
@@ -60,6 +64,7 @@ def test_shapes_are_removed_on_any_machine(text, expected):
         "25 fps, 30000/1001, 1/2 and/or n/a at 3 km/h", "64x64, 25 fps, AAC / 16 kHz", "text/html", "-21.7 (1)",
         "outside the embedded domain", "diffusers:Lightricks/LTX-2@0123abc", "hf:my-lab/my-suite@v2",
         "github:OpenMOSS/MOVA@595a976", "https://arxiv.org/abs/2512.13677", "2:30:15 h", "sway=a|b, clips/real/p.0.mp4",
+        "in plan.py:123",
         "std::bad_alloc", "lse_c@syncnet-a has no value", "60 %/clip", "max_tokens=512", "task-bound, high-quality",
     ],
 )  # fmt: skip
@@ -73,13 +78,14 @@ def test_names_and_values_of_this_machine_are_removed(monkeypatch, tmp_path):
     variables = {
         "MY_TOKEN": "s3cr3t", "SECRET_FLAG": "yes", "PROJECT_CODE": "falcon-heavy-9", "SHORT": "standard",
         "MODEL": "my-great-model", "GITHUB_SHA": "0" * 40, "PASSWORD": "a" * 40, "KEYBOARD": "silent",
-        "SPEECH_TOKEN": "syncnet",
+        "SPEECH_TOKEN": "syncnet", "MOUNTED_KEY": "plain12\n", "MYSQL_PWD": "pw9secret", "TWO": "x\nfirst-of-two-lines",
     }  # fmt: skip
     redact = redaction([str(tmp_path / "my runs" / "one")], ["my-great-model", "alice"], ["lse_c"], variables)
     assert redact("Alice's run on GPU-7 (gpu-7.lab.example.org)") == "USER's run on HOST (HOST)"
     assert redact("malice and alice_clips") == "malice and USER_clips"
     assert redact("with s3cr3t of falcon-heavy-9, yes") == "with SECRET of SECRET, yes"
     assert redact("a" * 40) == "SECRET"
+    assert redact("plain12, pw9secret and first-of-two-lines") == "SECRET, SECRET and SECRET"
     assert redact("syncnet, malicious") == "SECRET, malicious"
     for kept in ("silent", "my-great-model", "0" * 40, "real"):
         assert redact(kept) == kept
@@ -98,3 +104,13 @@ def test_settings_whose_names_tell_a_secret_keep_no_text():
     given = {"api_key": "a", "options": [{"auth": {"user": "b"}, "max_tokens": 5, "tokenizer": "t5", "cache": "/a b"}]}
     kept = {"api_key": "SECRET", "options": [{"auth": "SECRET", "max_tokens": 5, "tokenizer": "t5", "cache": "PATH"}]}
     assert PLAIN.settings(given) == kept
+    locked = {
+        "db_pwd": 12345678,
+        "pass": "x",
+        "accountKey": "x",
+        "bearer": "x",
+        "keyframe": "x",
+        "passes": 4,
+        "monkey": "x",
+    }
+    assert [PLAIN.settings(locked)[name] for name in locked] == ["SECRET"] * 4 + ["x", 4, "x"]
