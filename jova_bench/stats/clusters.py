@@ -38,7 +38,7 @@ class Clustered:
     """(q, q) covariance by the first clustering alone."""
     second: Array
     single: Array
-    """(q, q) covariance with each pair of a first and a second cluster by itself, such as a rater's votes on a prompt."""
+    """(q, q) covariance with each pair of clusters by itself, such as the votes of a rater on a prompt."""
     df: int
     """Degrees of freedom: the clusters of the smaller clustering, less one."""
 
