@@ -82,7 +82,7 @@ def _set_up(manifest: Manifest, steps: Sequence[install.Step], dry_run: bool, ru
             return False
     if not dry_run:
         show(f"{home.missing(manifest) or f'{manifest.name} is ready'}\n")
-        for place in home.unpinned(manifest):
+        for place in (*home.unpinned(manifest), *home.present(manifest).strange()):
             show(f"{place}\n")
     return True
 

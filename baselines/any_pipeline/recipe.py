@@ -78,7 +78,7 @@ def manifest_of(address: Address) -> Manifest:
     """
     bare = _manifest(address, "DiffusionPipeline", {}, {}, 1)
     where = home.of(bare)
-    if home.missing_weights(bare, where) or find_spec("diffusers") is None:
+    if home.missing_weights(bare) or find_spec("diffusers") is None:
         return bare
     foreign = next(where.weights.rglob("*.py"), None)
     if foreign is not None:

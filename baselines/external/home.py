@@ -12,12 +12,11 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from jova_baselines.external import pull
 from jova_baselines.external.manifest import Manifest, Options
+from jova_baselines.external.present import Present
 from jova_baselines.external.texts import Option
 from jova_baselines.external.weights import Weights
 from jova_bench.assets import table
-from jova_bench.assets.hub import PARTS
 from jova_bench.digests import file_digest, short_digest, shortened
 from jova_bench.errors import BenchError
 from jova_bench.files.reading import read_toml
@@ -95,7 +94,7 @@ def missing(manifest: Manifest) -> str | None:
     code = _missing_code(manifest, home)
     if code:
         parts.append(f"{code}: jova-bench baselines setup {manifest.name}")
-    absent = missing_weights(manifest, home)
+    absent = missing_weights(manifest)
     if absent:
         names = ", ".join(absent[:3]) + (f" and {len(absent) - 3} more" if len(absent) > 3 else "")
         parts.append(f"weights missing ({names}): {fetch_command(manifest)}")
@@ -107,9 +106,9 @@ def missing(manifest: Manifest) -> str | None:
 
 def fetch_command(manifest: Manifest) -> str:
     """Returns the command that fetches code, environment and weights, with the flags that these weights ask for."""
-    home = of(manifest)
+    here = present(manifest)
     accept = "".join(f" --accept {one}" for one in manifest.terms)
-    free = " --unpinned" * any(not one.pinned and fetched(home, one) is None for one in manifest.weights)
+    free = " --unpinned" * any(not one.pinned and here.fetched(one) is None for one in manifest.weights)
     return f"jova-bench baselines setup {manifest.name} --weights{accept}{free}"
 
 
@@ -141,49 +140,27 @@ def modified(checkout: Path) -> bool:
     return bool(_git(checkout, "status", "--porcelain", "--untracked-files=no"))
 
 
-def missing_weights(manifest: Manifest, home: Home) -> list[str]:
+def present(manifest: Manifest) -> Present:
+    """Returns what is here of the weights of a baseline."""
+    return Present(of(manifest).weights, manifest.weights)
+
+
+def missing_weights(manifest: Manifest) -> list[str]:
     """Returns the manifest's files and patterns that the folder of weights lacks, and unfinished downloads."""
-    absent = []
-    for one in manifest.weights:
-        folder = home.weights / one.folder
-        if (folder / PARTS).is_dir():  # A pattern may be answered by the files that came before it broke off.
-            absent.append(f"{Path(one.folder) / PARTS}: a download that was not finished")
-        absent += [str(Path(one.folder) / pattern) for pattern in one.files if not next(folder.glob(pattern), None)]
-        commit = fetched(home, one)
-        if commit is not None and one.pinned and commit != one.revision:
-            absent.append(f"{one.origin} at {commit[:7]} instead of {one.revision[:7]}")
-    return absent
-
-
-def fetched(home: Home, one: Weights) -> str | None:
-    """Returns the commit at which weights of the hub were fetched; None where none is recorded."""
-    return pull.recorded(home.weights / one.folder).get(one.origin)
-
-
-def verified(home: Home, one: Weights) -> str | None:
-    """Returns the commit or digest that weights were fetched by and still are of; None where they were not verified.
-
-    They are verified when they are fetched, and count as changed when size or time of change does: reading tens of
-    gigabytes at every start would take minutes.
-    """
-    commit, names = fetched(home, one), list(files_of(home, one))
-    known = one.sha256 or one.md5 if one.hub is None else commit
-    if not names or known is None or (one.hub and one.pinned and commit != one.revision):
-        return None
-    of = known if one.hub is None else f"{one.hub}@{known}"
-    return known if pull.verified(home.weights / one.folder, names, of) else None
+    found = present(manifest)
+    return [absent for one in manifest.weights for absent in found.missing(one)]
 
 
 def unpinned(manifest: Manifest) -> list[str]:
     """Returns the weights of which no commit or digest is stated, each with the commit at which it was fetched."""
-    home = of(manifest)
-    return [one.at(verified(home, one)) for one in manifest.weights if not one.pinned]
+    found = present(manifest)
+    return [one.at(found.verified(one)) for one in manifest.weights if not one.pinned]
 
 
 def described(manifest: Manifest) -> list[str]:
     """Returns origin and licence of all weights, and whether they are pinned and verified, for the run's manifest."""
-    home = of(manifest)
-    return [one.described(verified(home, one), here=bool(files_of(home, one))) for one in manifest.weights]
+    found = present(manifest)
+    return [one.described(found.verified(one), here=bool(found.files(one))) for one in manifest.weights]
 
 
 def show_by_name(manifest: Manifest) -> dict[str, str]:
@@ -223,26 +200,20 @@ def weights_digest(manifest: Manifest) -> str | None:
     They end in `?` where upstream states neither digest nor commit for one of the files, or it was not verified:
     whether those are the ones that others have cannot be known.
     """
-    home, found = of(manifest), dict[Weights, list[str]]()
+    here, found = present(manifest), dict[Weights, list[str]]()
+    sure = {one for one in manifest.weights if here.verified(one) is not None}
     for one in manifest.weights:
-        if lines := files_of(home, one):
+        if lines := here.files(one):
             found[one] = [f"{name} {path.stat().st_size}" for name, path in lines.items()]
-            commit = fetched(home, one)
+            commit = here.fetched(one)
             found[one] += [] if commit is None else [f"{one.origin}@{commit}"]
-            if verified(home, one) is None:  # Another file of the same size has another time, at least.
+            if one not in sure:  # Another file of the same size has another time, at least.
                 found[one] += [f"{name} of {path.stat().st_mtime_ns}" for name, path in lines.items()]
     if not found:
         return None
     text = "".join(f"{one.folder}/{line}\n" for one, lines in found.items() for line in lines)
-    unsure = any(not one.pinned or verified(home, one) is None for one in found)
+    unsure = any(not one.pinned or one not in sure for one in found)
     return short_digest(text.encode()) + (table.UNVERIFIED if unsure else "")
-
-
-def files_of(home: Home, one: Weights) -> dict[str, Path]:
-    """Returns the files of weights that are here, by their names inside the folder of these weights, sorted."""
-    folder = home.weights / one.folder
-    found = sorted({path for pattern in one.files for path in folder.glob(pattern) if path.is_file()})
-    return {path.relative_to(folder).as_posix(): path for path in found}
 
 
 def options(manifest: Manifest) -> Options:

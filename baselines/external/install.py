@@ -11,6 +11,7 @@ from pathlib import Path
 
 from jova_baselines.external import home
 from jova_baselines.external.manifest import Manifest
+from jova_baselines.external.present import Present
 from jova_baselines.external.weights import Weights
 from jova_bench.assets.download import offline
 from jova_bench.assets.table import Terms
@@ -70,13 +71,12 @@ def weights(manifest: Manifest, accepted: Sequence[Terms], unpinned: bool = Fals
     Raises:
         BenchError: terms of a file were not accepted, or weights are unpinned and were not asked for as such.
     """
-    where, steps = home.of(manifest), []
+    where, here, steps = home.of(manifest), home.present(manifest), []
     for one in manifest.weights:
-        here = not home.missing_weights(manifest.model_copy(update={"weights": (one,)}), where)
-        commit, known = home.fetched(where, one), one.hub or one.sha256 or one.md5
+        commit, known = here.fetched(one), one.hub or one.sha256 or one.md5
         agreed = one.terms is None or one.terms in accepted
-        may = known and (one.pinned or unpinned) and agreed and not offline() and _own(where, one)
-        if here and (not may or home.verified(where, one)):
+        may = known and (one.pinned or unpinned) and agreed and not offline() and _own(where, here, one)
+        if not here.missing(one) and (not may or here.as_fetched(one)):
             continue
         if not agreed:
             raise BenchError(f"{one.hub or one.url} is {one.licence}: read its terms and add --accept {one.terms}")
@@ -90,9 +90,9 @@ def weights(manifest: Manifest, accepted: Sequence[Terms], unpinned: bool = Fals
     return steps
 
 
-def _own(where: home.Home, one: Weights) -> bool:
+def _own(where: home.Home, here: Present, one: Weights) -> bool:
     """Returns whether weights lie in the baseline's folder itself, and not behind a link to where a user has them."""
-    files = (where.weights / one.folder, *home.files_of(where, one).values())
+    files = (where.weights / one.folder, *here.files(one).values())
     return all(path.resolve().is_relative_to(where.folder.resolve()) for path in files)
 
 

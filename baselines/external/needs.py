@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from jova_baselines.external import home
 from jova_baselines.external.manifest import Manifest
+from jova_baselines.external.present import Present
 from jova_baselines.external.weights import Weights
 from jova_bench.models.requirements import PublishedSpeed, Requirements, WeightFiles
 
@@ -18,7 +19,7 @@ def requirements(manifest: Manifest) -> Requirements:
         unsized.append("checkout")
     if manifest.environment is not None and not where.installed.is_file():
         unsized.append("environment")
-    weights = tuple(_weights(manifest, one, where) for one in manifest.weights)
+    weights = tuple(_weights(one, home.present(manifest)) for one in manifest.weights)
     fetch = home.fetch_command(manifest)
     return Requirements(
         weights=weights,
@@ -44,12 +45,12 @@ def joined(first: Requirements, second: Requirements) -> Requirements:
     )
 
 
-def _weights(manifest: Manifest, one: Weights, where: home.Home) -> WeightFiles:
-    here = not home.missing_weights(manifest.model_copy(update={"weights": (one,)}), where)
+def _weights(one: Weights, found: Present) -> WeightFiles:
+    here = not found.missing(one)
     stated = None if one.gb is None else round(one.gb * 1e9)
-    measured = sum(path.stat().st_size for path in home.files_of(where, one).values())
+    measured = sum(path.stat().st_size for path in found.files(one).values())
     return WeightFiles(
-        name=one.at(home.verified(where, one)),
+        name=one.at(found.verified(one)),
         licence=one.licence,
         terms=one.terms,
         size=measured if here else stated,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -72,10 +72,15 @@ def note(folder: Path, names: Sequence[str], of: str) -> None:
     write_file(folder / VERIFIED, json.dumps(_noted(folder) | {name: [of, *_state(folder / name)] for name in names}))
 
 
-def verified(folder: Path, names: Sequence[str], of: str) -> bool:
-    """Returns whether files were verified as those of a commit or digest, and are as they were then."""
-    noted = _noted(folder)
-    return all(noted.get(name) == [of, *_state(folder / name)] for name in names)
+def noted(folder: Path, of: str) -> dict[str, bool]:
+    """Returns the files that were verified as those of a commit or digest, and whether each is as it was then."""
+    found = {name: it[1:] for name, it in _noted(folder).items() if isinstance(it, list) and it[:1] == [of]}
+    return {name: (folder / name).is_file() and it == [*_state(folder / name)] for name, it in found.items()}
+
+
+def matching(pattern: str, names: Iterable[str]) -> list[str]:
+    """Returns the names that a pattern matches: `*` stands for `/`, too, as in the Hub's library; no hidden file."""
+    return [one for one in names if one == pattern or (fnmatchcase(one, pattern) and "/." not in f"/{one}")]
 
 
 def _noted(folder: Path) -> dict[str, Any]:
@@ -104,7 +109,7 @@ def hub_files(repository: str, revision: str, patterns: list[str], folder: Path)
     commit = commit_of("models", repository, revision, folder, meter)
     chosen: dict[str, HubFile] = {}
     for pattern in patterns:
-        matched = {name: one for name, one in commit.files.items() if fnmatchcase(name, pattern)}
+        matched = {name: commit.files[name] for name in matching(pattern, commit.files)}
         if not matched:
             raise BenchError(f"expected a file {pattern!r} in {repository}@{commit.sha}, got none")
         chosen |= matched

@@ -105,13 +105,67 @@ def test_a_download_from_the_hub_goes_on_where_it_broke_off_and_is_missing_until
         pull.main(ORDER, where.weights)
     assert (where.weights / "x/sub/b.json").is_file()
     assert not (where.weights / pull.REVISION).exists()
-    assert home.missing_weights(manifest, where) == [".parts: a download that was not finished"]
+    assert home.missing_weights(manifest) == [".parts: a download that was not finished"]
     assert len(install.weights(manifest, (), unpinned=True)) == 1
     hub.asked.clear()
     pull.main(ORDER, where.weights)
     assert hub.asked[-1] == (f"/a/b/resolve/{COMMIT}/x/a.bin", "bytes=100000-")
     assert (where.weights / "x/a.bin").read_bytes() == LARGE
-    assert home.missing_weights(manifest, where) == []
+    assert home.missing_weights(manifest) == []
+
+
+@pytest.fixture
+def fetched(hub, monkeypatch):
+    """A manifest of one pattern, and the folder that its files were fetched into."""
+    monkeypatch.setattr(Hub, "files", {"a.json": SMALL, "x/b.json": SMALL, "x/y/c.json": SMALL, "d.bin": SMALL})
+    one = Weights(hub="a/b", folder="in", files=("*.json",), licence="MIT")
+    manifest = load("ovi").model_copy(update={"weights": (one,)})
+    folder = home.of(manifest).weights / "in"
+    pull.main(json.loads(install.order(one, None)), folder)
+    return manifest, folder
+
+
+def test_a_digest_covers_what_a_pattern_fetches_of_folders_below_too(fetched):
+    manifest, folder = fetched
+    (one,) = manifest.weights
+    here = home.present(manifest)
+    assert list(here.files(one)) == ["a.json", "x/b.json", "x/y/c.json"]  # No notes of its own.
+    assert (here.verified(one), home.missing_weights(manifest)) == (COMMIT, [])
+    assert install.weights(manifest, (), unpinned=True) == []
+    before = home.weights_digest(manifest)
+    (folder / "x/y/c.json").write_bytes(SMALL * 2)
+    assert (here.verified(one), home.weights_digest(manifest) == before) == (None, False)
+    assert len(install.weights(manifest, (), unpinned=True)) == 1
+    (folder / "x/y/c.json").unlink()
+    assert home.missing_weights(manifest) == ["in/x/y/c.json"]
+
+
+def test_a_file_that_the_hub_does_not_have_is_told_and_not_verified_again_and_again(fetched):
+    manifest, folder = fetched
+    (folder / "x/own.json").write_bytes(SMALL)
+    assert home.described(manifest) == ["a/b (unpinned), licence MIT; unpinned: as found here, not verified"]
+    assert home.weights_digest(manifest).endswith("?")
+    assert install.weights(manifest, (), unpinned=True) == []
+    (told,) = home.present(manifest).strange()
+    assert told.startswith(f"in/x/own.json is not of a/b@{COMMIT} (unpinned): with it these weights count as found")
+    (folder / "x/own.json").unlink()
+    assert home.present(manifest).strange() == []
+    assert home.described(manifest)[0].endswith("unpinned: as it was fetched")
+
+
+def test_what_other_weights_have_in_a_folder_below_is_theirs_and_links_are_followed(fetched, tmp_path):
+    manifest, folder = fetched
+    (one,) = manifest.weights
+    (folder / "z").mkdir()
+    (folder / "z/e.json").write_bytes(SMALL)
+    other = Weights(url="http://a.example/e", folder="in/z", files=("e.json",), licence="MIT")
+    both = home.present(manifest.model_copy(update={"weights": (one, other)}))
+    assert list(both.files(other)) == ["e.json"]
+    assert both.verified(one) == COMMIT
+    (folder / "x/y").rename(tmp_path / "y")
+    (folder / "x/y").symlink_to(tmp_path / "y")
+    (folder / "x/up").symlink_to(folder)
+    assert both.verified(one) == COMMIT
 
 
 @pytest.mark.parametrize(("name", "kind"), [("x/a.bin", "sha256"), ("x/sub/b.json", "git")])

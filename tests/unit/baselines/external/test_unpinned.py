@@ -75,9 +75,9 @@ def test_plan_and_settings_name_the_commit_at_which_unpinned_weights_were_fetche
 def test_pinned_weights_of_another_commit_are_not_those_of_the_manifest(manifest):
     put(manifest, FREE, "d" * 40)
     put(manifest, PINNED, "e" * 40)
-    assert home.missing_weights(manifest, home.of(manifest)) == ["a/pinned at eeeeeee instead of ccccccc"]
+    assert home.missing_weights(manifest) == ["a/pinned at eeeeeee instead of ccccccc"]
     put(manifest, PINNED, "c" * 40)
-    assert home.missing_weights(manifest, home.of(manifest)) == []
+    assert home.missing_weights(manifest) == []
 
 
 def test_two_repositories_in_one_folder_keep_a_commit_each(tmp_path):
