@@ -33,8 +33,13 @@ def test_the_leaderboard_sorts_by_any_column_within_its_groups(visit):
 
 def test_slices_models_and_families_filter(visit):
     page = visit()
+    value, rank = (page.locator(f"#board tr[data-model='0'] [data-column='0'] .{one}") for one in ("value", "rank"))
+    weight = "(value) => Number(getComputedStyle(value).fontWeight)"
+    assert (value.evaluate(weight), rank.is_visible()) == (750, True)
     label = page.locator("#slice option", has_text="red (10)").text_content()
     page.locator("#slice").select_option(label=label)
+    # Of a slice no test was made, so that nothing stands before the others.
+    assert (value.evaluate(weight), rank.is_visible()) == (400, False)
     # Ten prompts: 0 to 9; of bad seven have a value, 3 / 2 to 9 / 2.
     assert column(page) == [[["good", "4.5"], ["bad", "3.0"]], [["real", "34.5"], ["still", "undefined"]]]
     cell = page.locator("#board tr[data-model='1'] [data-column='0']")
@@ -45,6 +50,7 @@ def test_slices_models_and_families_filter(visit):
     assert page.locator("#clips thead th").all_text_contents() == ["Prompt", "good", "real", "still"]
     page.locator("#slice").select_option("0")
     assert column(page)[0] == [["good", "14.5"]]
+    assert (value.evaluate(weight), rank.is_visible()) == (750, True)
     assert page.locator("#board td[data-family='Cost']").first.is_hidden()
     page.locator("#families label", has_text="Cost").click()
     assert page.locator("#board td[data-family='Cost']").first.is_visible()

@@ -23,7 +23,7 @@
       .filter(([at]) => cell[at]).map(([at, word]) => `${cell[at]} ${word}`).join(", ");
   }
 
-  function fill(td, cell, range, whole) {
+  function fill(td, cell, range) {
     const value = td.querySelector(".value"), interval = td.querySelector(".interval");
     const known = cell && cell[VALUE] !== null;
     value.textContent = known ? report.number(cell[VALUE], cell[PLACES]) : noValue(cell);
@@ -32,7 +32,6 @@
     interval.textContent = hasInterval ? `[${[LOW, HIGH].map((at) => report.number(cell[at], cell[PLACES])).join(", ")}]` : "";
     const partial = cell && (cell[UNDEFINED] || cell[FAILED]);
     td.querySelector(".count").textContent = partial ? counts(cell) : "";
-    for (const rank of td.querySelectorAll(".rank")) rank.hidden = !whole;
     const note = td.querySelector(".note");
     if (note) note.hidden = !partial;
     draw(td.querySelector(".bar"), known ? cell : null, range);
@@ -66,11 +65,12 @@
     .map((row) => row.querySelector(`${cell} .value`));
 
   function show() {
-    const models = report.models, whole = report.slice === 0;
+    const models = report.models;
+    board.classList.toggle("whole", report.slice === 0);
     data.columns.forEach((_, column) => {
       const range = rangeOf(column, models);
       for (const row of rows) {
-        fill(row.querySelector(`td[data-column="${column}"]`), cellOf(column, Number(row.dataset.model)), range, whole);
+        fill(row.querySelector(`td[data-column="${column}"]`), cellOf(column, Number(row.dataset.model)), range);
       }
       report.align(valuesOf(`[data-column="${column}"]`, models));
     });
