@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import pytest
 
+from jova_baselines import setup
 from jova_baselines.external import home, install, pull
 from jova_baselines.external.manifest import load
 from jova_baselines.external.weights import Weights
@@ -140,14 +141,15 @@ def test_a_digest_covers_what_a_pattern_fetches_of_folders_below_too(fetched):
     assert home.missing_weights(manifest) == ["in/x/y/c.json"]
 
 
-def test_a_file_that_the_hub_does_not_have_is_told_and_not_verified_again_and_again(fetched):
+def test_a_file_that_the_hub_does_not_have_is_told_and_not_verified_again_and_again(fetched, capsys):
     manifest, folder = fetched
     (folder / "x/own.json").write_bytes(SMALL)
     assert home.described(manifest) == ["a/b (unpinned), licence MIT; unpinned: as found here, not verified"]
     assert home.weights_digest(manifest).endswith("?")
     assert install.weights(manifest, (), unpinned=True) == []
-    (told,) = home.present(manifest).strange()
-    assert told.startswith(f"in/x/own.json is not of a/b@{COMMIT} (unpinned): with it these weights count as found")
+    assert setup._set_up(manifest, (), False, setup.carry_out)
+    told = f"in/x/own.json is not of a/b@{COMMIT} (unpinned): with it these weights count as found, not verified"
+    assert told in capsys.readouterr().out.splitlines()
     (folder / "x/own.json").unlink()
     assert home.present(manifest).strange() == []
     assert home.described(manifest)[0].endswith("unpinned: as it was fetched")
