@@ -10,8 +10,9 @@ import difflib
 import importlib
 import inspect
 import sys
-from collections.abc import Callable, Mapping
-from importlib.metadata import entry_points
+from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
+from importlib import metadata
 from operator import attrgetter
 from pathlib import Path
 from typing import Any, Generic, TypeVar, cast
@@ -23,6 +24,23 @@ from jova_bench.formatting.messages import shown, suggest
 Thing = TypeVar("Thing")
 OURS = ("jova_baselines", "jova")
 """Packages that are installed beside this one; their names are common."""
+
+
+def entry_points(group: str) -> Iterable[metadata.EntryPoint]:
+    """Returns what installed packages add to a group; reads it again only where one came to the path or left it."""
+    return _read(group, tuple((folder, _changed(folder)) for folder in sys.path))
+
+
+@lru_cache(maxsize=8)
+def _read(group: str, _: tuple[tuple[str, int | None], ...]) -> tuple[metadata.EntryPoint, ...]:
+    return tuple(metadata.entry_points(group=group))
+
+
+def _changed(folder: str) -> int | None:
+    try:
+        return Path(folder).stat().st_mtime_ns
+    except OSError:
+        return None
 
 
 class Registry(Generic[Thing]):

@@ -1,8 +1,11 @@
 """What holds for every test, and real clips of the shipped suite, decoded once for all."""
 
 import random
+import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,6 +24,13 @@ pytest_plugins = [
     "support.wheel",
 ]
 """Fixtures that several files use."""
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Lets git note which files are as committed: every run asks, and after a checkout it would read all of them."""
+    if not hasattr(session.config, "workerinput"):
+        with suppress(OSError):
+            subprocess.run(["git", "status"], cwd=Path(__file__).parent, capture_output=True, check=False)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -62,6 +62,18 @@ def test_installed_packages_add_names_but_take_none(monkeypatch):
     assert Registry("metric", ENTRIES, "g").load("alpha") == pytest.approx(3.14159, abs=1e-5)
 
 
+def test_a_package_that_comes_or_goes_is_noticed_by_a_process_that_asked_before(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    assert Registry("metric", {}, "jova_bench.test").names() == ()
+    record = tmp_path / "other-1.dist-info"
+    record.mkdir()
+    (record / "METADATA").write_text("Name: other\nVersion: 1\n")
+    (record / "entry_points.txt").write_text("[jova_bench.test]\nalpha = math:pi\n")
+    assert Registry("metric", {}, "jova_bench.test").load("alpha") == pytest.approx(3.14159, abs=1e-5)
+    record.rename(tmp_path.parent / record.name)
+    assert Registry("metric", {}, "jova_bench.test").names() == ()
+
+
 def test_a_name_for_two_things_is_refused_and_the_others_are_there(monkeypatch):
     values = [("alpha", "math:pi"), ("beta", "math:e"), ("beta", "math:tau"), ("beta", "math:e"), ("good", "math:inf")]
     twice = [EntryPoint("same", "math:pi", "g"), EntryPoint("same", "math:pi [extra]", "g")]
