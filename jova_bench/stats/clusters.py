@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats as scipy_stats
 
 from jova_bench.stats.means import interval_of_share
+from jova_bench.stats.quantiles import t_above, t_quantile
 
 Array = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.intp]
@@ -52,12 +52,12 @@ class Clustered:
 
     def margin(self, contrast: npt.ArrayLike, level: float = 0.95) -> float:
         """Returns half the width of the interval of a contrast, by Student's t."""
-        return float(scipy_stats.t.ppf((1 + level) / 2, self.df)) * self.error(contrast)
+        return t_quantile((1 + level) / 2, self.df) * self.error(contrast)
 
     def p_value(self, contrast: npt.ArrayLike, value: float) -> float:
         """Returns the two-sided p-value of a contrast with this value being 0; 1 where there is no spread at all."""
         error = self.error(contrast)
-        return float(2 * scipy_stats.t.sf(abs(value) / error, self.df)) if error > 0 else 1.0
+        return 2 * t_above(abs(value) / error, self.df) if error > 0 else 1.0
 
 
 def two_way(scores: Array, information: Array, first: Labels, second: Labels) -> Clustered:

@@ -12,7 +12,8 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats as scipy_stats
+
+from jova_bench.stats.quantiles import normal_quantile, t_quantile
 
 Array = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.uint8]
@@ -107,7 +108,7 @@ def interval_of_share(v: Array, w: Array, level: float) -> Interval | None:
     """
     if len(v) == 1:
         return None
-    z2 = float(scipy_stats.norm.ppf((1 + level) / 2)) ** 2
+    z2 = normal_quantile((1 + level) / 2) ** 2
     n = float(w.sum() ** 2 / (w**2).sum())
     p = float(w @ v / w.sum())
     centre = (p * n + z2 / 2) / (n + z2)
@@ -124,7 +125,7 @@ def interval_of_mean(v: Array, w: Array, counts: Callable[[], Counts], level: fl
     if np.ptp(v) == 0:
         return Interval(float(v[0]), float(v[0]), float(v[0]), "constant")
     if len(v) < T_BELOW and np.ptp(w) == 0:
-        half = float(scipy_stats.t.ppf((1 + level) / 2, len(v) - 1)) * error
+        half = t_quantile((1 + level) / 2, len(v) - 1) * error
         return Interval(mean, mean - half, mean + half, "t")
     lo, hi = studentised_limits(v[None], w[None], counts(), level)[0]
     return Interval(mean, float(lo), float(hi), "studentised")

@@ -7,7 +7,6 @@ from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats as scipy_stats
 
 from jova_bench.stats.means import (
     RESAMPLES,
@@ -22,6 +21,7 @@ from jova_bench.stats.means import (
     resample_counts,
     within,
 )
+from jova_bench.stats.quantiles import t_quantile
 from jova_bench.stats.sets import (
     OfChosen,
     Statistic,
@@ -211,7 +211,7 @@ def min_detectable(error: float, p: int, n: int, alpha: float) -> float | None:
     smallest = 2 / 2**p if tries_all(p, n) else 1 / (1 + n)
     if smallest > alpha * (1 + 1e-9):  # 1 - 0.95 is not quite 0.05
         return None
-    return (quantile_of_t(1 - alpha, p) + float(scipy_stats.t.ppf(POWER, p - 1))) * error
+    return (quantile_of_t(1 - alpha, p) + t_quantile(POWER, p - 1)) * error
 
 
 def holm(p: npt.ArrayLike) -> Array:

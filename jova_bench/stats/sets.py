@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats as scipy_stats
 
 from jova_bench.stats.means import Array, Interval
+from jova_bench.stats.quantiles import t_quantile
 
 Units = Array | Sequence[Array]
 """Rows by prompt: a (P, ...) array, or P arrays of shape (seeds, ...)."""
@@ -84,4 +84,4 @@ def jackknife_error(left_out: Array) -> float:
 
 def quantile_of_t(level: float, p: int) -> float:
     """Returns the half width of a two-sided interval over P prompts in standard errors."""
-    return float(scipy_stats.t.ppf((1 + level) / 2, p - 1))
+    return t_quantile((1 + level) / 2, p - 1)

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats as scipy_stats
 
 from jova_bench.stats.paired import POWER
+from jova_bench.stats.quantiles import t_quantile
 
 
 @dataclass(frozen=True)
@@ -43,10 +43,10 @@ def welch_test(a: npt.ArrayLike, b: npt.ArrayLike, tests: int = 1) -> UnpairedRe
     error = float(np.sqrt(a.var(ddof=1) / len(a) + b.var(ddof=1) / len(b)))
     if error == 0:
         return None
-    found = scipy_stats.ttest_ind(a, b, equal_var=False)
+    from scipy.stats import ttest_ind
+
+    found = ttest_ind(a, b, equal_var=False)
     low, high = found.confidence_interval(0.95)
-    quantiles = np.asarray(scipy_stats.t.ppf([1 - 0.025 / tests, POWER], found.df))
     delta = float(a.mean() - b.mean())
-    return UnpairedResult(
-        delta, (float(low), float(high)), float(found.pvalue), (len(a), len(b)), float(quantiles.sum()) * error
-    )
+    reach = t_quantile(1 - 0.025 / tests, found.df) + t_quantile(POWER, found.df)
+    return UnpairedResult(delta, (float(low), float(high)), float(found.pvalue), (len(a), len(b)), reach * error)

@@ -7,7 +7,6 @@ from functools import cached_property
 from statistics import mean
 
 import numpy as np
-from scipy import stats as scipy_stats
 
 from jova_bench.arrays import FloatArray
 from jova_bench.keys import PromptSeed
@@ -139,4 +138,6 @@ def by_prompt(cells: Mapping[PromptSeed, float]) -> dict[str, float]:
 
 
 def _spearman(a: FloatArray, b: FloatArray) -> float:
-    return float(scipy_stats.spearmanr(a, b).statistic)
+    from scipy.stats import spearmanr
+
+    return float(spearmanr(a, b).statistic)

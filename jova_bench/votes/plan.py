@@ -14,13 +14,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
-from scipy import stats as scipy_stats
 
 from jova_bench.errors import BenchError
 from jova_bench.formatting.doors import option
 from jova_bench.formatting.text import counted as number_of
 from jova_bench.formatting.text import table
 from jova_bench.stats.paired import POWER
+from jova_bench.stats.quantiles import t_quantile
 from jova_bench.votes.fit import ALPHA
 from jova_bench.votes.raters import counted
 from jova_bench.votes.records import Vote
@@ -140,14 +140,16 @@ def plan_votes(shares: Sequence[float] = SHARES, design: Design = Design(), pilo
 
 def power_of(votes: int, share: float, design: Design) -> float:
     """Returns the probability that so many votes on a pair of models show a preference."""
+    from scipy.stats import nct
+
     df = min(votes / design.per_rater, votes / design.per_prompt) - 1
     if df <= 0:
         return 0.0
     effect = 1 + (design.per_rater - 1) * design.rater_rho + (design.per_prompt - 1) * design.prompt_rho
     share = min(share, STRONGEST)
     error = math.sqrt(effect / (votes * (1 - design.same) * share * (1 - share)))
-    limit = scipy_stats.t.ppf(1 - ALPHA / design.tests / 2, df)
-    return float(scipy_stats.nct.sf(limit, df, math.log(share / (1 - share)) / error))
+    limit = t_quantile(1 - ALPHA / design.tests / 2, df)
+    return float(nct.sf(limit, df, math.log(share / (1 - share)) / error))
 
 
 def _needed(share: float, design: Design) -> Needed:

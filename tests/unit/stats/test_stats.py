@@ -5,7 +5,7 @@ import pytest
 from scipy import stats as scipy_stats
 
 from jova_bench import stats
-from jova_bench.stats import jackknife_interval, mean_interval, means, paired_test
+from jova_bench.stats import jackknife_interval, mean_interval, means, paired_test, quantiles
 
 
 def rng(seed=0):
@@ -14,6 +14,14 @@ def rng(seed=0):
 
 def mean(rows):
     return float(rows.mean())
+
+
+@pytest.mark.parametrize("df", [1, 4, 9, 48, 1023])
+def test_quantiles_and_tails_have_the_bits_of_scipys_distributions(df):
+    for q in (0.8, 0.95, 0.975, 1 - 0.025 / 7):
+        assert quantiles.t_quantile(q, df) == scipy_stats.t.ppf(q, df)
+        assert quantiles.normal_quantile(q) == scipy_stats.norm.ppf(q)
+        assert quantiles.t_above(10 * q, df) == scipy_stats.t.sf(10 * q, df)
 
 
 # --- intervals of means ---
