@@ -45,6 +45,8 @@ class ClipsById(dict[str, Path]):
     def __init__(self) -> None:
         """Starts without a clip."""
         super().__init__()
+        self.paths: dict[str, Path] = {}
+        """Clips below the folder by the ids that an import makes of their paths with slashes."""
         self.stems: dict[str, Path] = {}
         """Clips below the folder by the ids of stems that no other clip has."""
 
@@ -118,6 +120,7 @@ def clips_by_id(folder: Path) -> ClipsById:
             raise _same_id(folder, found[clip_id].relative_to(top), path.relative_to(top), clip_id)
         found[clip_id] = path
         if folder is not top:
+            found.paths[safe_id(name.as_posix())] = path
             stem = safe_id(path.stem)
             often[stem] += 1
             found.stems[stem] = path
@@ -141,7 +144,7 @@ def _same_id(folder: Path, first: Path, second: Path, clip_id: str) -> BenchErro
 def answer(clips: ClipsById, prompt_id: str) -> Path | None:
     """Returns the clip of a prompt: it has its id, or `file_stem` of an id too long for file systems."""
     ids = (prompt_id, safe_id(file_stem(prompt_id)))
-    return next((known[one] for known in (clips, clips.stems) for one in ids if one in known), None)
+    return next((known[one] for known in (clips, clips.paths, clips.stems) for one in ids if one in known), None)
 
 
 def difference(ids: Collection[str], stems: Collection[str]) -> str | None:

@@ -6,6 +6,7 @@ import pytest
 
 from jova_bench import run, score
 from jova_bench.errors import BenchError
+from jova_bench.ids import safe_id
 from jova_bench.suites.clips import answer, clips_by_id, clips_in, listing
 from support.clips import write_noise
 from support.commands import call
@@ -59,6 +60,20 @@ def test_a_prompt_is_answered_by_path_or_by_a_stem_of_one_clip(clips, tmp_path):
     (clips / "a.wav").unlink()
     write_noise(clips / "x/a.wav".replace("x/", "news/"), seed=7)
     assert answer(clips_by_id(clips / "**"), "a") is None  # Two clips have that stem, and none that path.
+
+
+def test_a_table_that_names_clips_by_their_paths_makes_ids_that_they_answer(capsys, clips, tmp_path):
+    table, suite = tmp_path / "t.csv", tmp_path / "s.jsonl"
+    table.write_text("file,video_caption\na.wav,v\nnews/b.wav,v\nnews/late/a,v\n")
+    code, _, err = call(capsys, "suites", "import", "csv", table, "--map", "file=id", "--out", suite)
+    assert (code, "a clip may keep the name" in err) == (0, True)
+    ids = [json.loads(line)["id"] for line in suite.read_text().splitlines()]
+    assert ids == ["a", safe_id("news/b"), safe_id("news/late/a")]
+    known = clips_by_id(clips / "**")
+    assert [answer(known, one) for one in ids] == [clips / f"{name}.wav" for name in ("a", "news/b", "news/late/a")]
+    found = score(f"{clips}/**", suite, out=tmp_path / "scored", **OPTIONS)
+    assert (found.summary.estimates[0].n_ok, len(found.failed)) == (3, 0)
+    assert answer(clips_by_id(clips), safe_id("news/b")) is None
 
 
 def test_a_clip_never_answers_two_prompts(clips, tmp_path):
