@@ -106,6 +106,17 @@ def add_assets_flag(verb: Parser) -> None:
     )
 
 
+class Listed(argparse.Action):
+    """Takes `a,b,c`; a flag that is given again goes on with the list, where the last alone would drop the others."""
+
+    def __call__(
+        self, parser: Any, namespace: argparse.Namespace, values: Any, option_string: str | None = None
+    ) -> None:
+        """Appends to what the flag was given before."""
+        before = getattr(namespace, self.dest)
+        setattr(namespace, self.dest, values if before is None else f"{before},{values}")
+
+
 def names(text: str | None) -> list[str] | None:
     """Returns the names in `a,b,c` as a list; None for None."""
     return None if text is None else [name.strip() for name in text.split(",") if name.strip()]

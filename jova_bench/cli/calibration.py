@@ -6,7 +6,7 @@ import argparse
 from typing import get_args
 
 from jova_bench.assets.table import asset_table
-from jova_bench.cli.base import Verbs, add_assets_flag, add_verb, names
+from jova_bench.cli.base import Listed, Verbs, add_assets_flag, add_verb, names
 from jova_bench.metrics.responses import Axis
 from jova_bench.output import show_json, show_page
 from jova_bench.records import Profile
@@ -32,7 +32,10 @@ def add(verbs: Verbs) -> None:
     one.add_argument("metrics", nargs="+", metavar="METRIC", help="see `ls metrics`")
     one.add_argument("clips", metavar="CLIPS", help="folder of real clips, run folder, or suite with real clips")
     one.add_argument(
-        "--changes", metavar="A,B,C", help=f"{', '.join(Axis)}; or one alone, such as h264-28 (default all)"
+        "--changes",
+        action=Listed,
+        metavar="A,B,C",
+        help=f"{', '.join(Axis)}; or one alone, such as h264-28 (default all)",
     )
     one.add_argument("--limit", type=int, metavar="N", help="only the first N clips")
     one.add_argument(

@@ -6,7 +6,7 @@ import argparse
 import json
 
 from jova_bench.assets.table import asset_table
-from jova_bench.cli.base import Verbs, add_assets_flag, add_verb, names
+from jova_bench.cli.base import Listed, Verbs, add_assets_flag, add_verb, names
 from jova_bench.output import show_json, show_page
 
 COMPARE_EXAMPLES = """  jova-bench compare runs/before runs/after
@@ -30,7 +30,7 @@ def add(verbs: Verbs) -> None:
     )
     compare.add_argument("a", metavar="A", help="run folder, or a file made by freeze")
     compare.add_argument("b", metavar="B", help="run folder, or a file made by freeze")
-    compare.add_argument("--metrics", metavar="A,B,C", help="names or identities (default: all of A)")
+    compare.add_argument("--metrics", action=Listed, metavar="A,B,C", help="names or identities (default: all of A)")
     compare.add_argument("--slice", metavar="TAG=VALUE", help="only the prompts that have this value of a tag")
     compare.add_argument("--json", action="store_true", help="print a JSON object instead of the table")
     parity = add_verb(

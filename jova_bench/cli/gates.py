@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from jova_bench.assets.table import asset_table
-from jova_bench.cli.base import Verbs, add_assets_flag, add_verb, names, say
+from jova_bench.cli.base import Listed, Verbs, add_assets_flag, add_verb, names, say
 from jova_bench.errors import EXIT_OK
 from jova_bench.logs import talkative
 from jova_bench.output import on_terminal, show_json, show_page
@@ -44,7 +44,9 @@ def add(verbs: Verbs) -> None:
         "--again", metavar="RUN",
         help="another run of the same model, where its clips are not the same again: of another machine or training",
     )  # fmt: skip
-    init.add_argument("--metrics", metavar="A,B,C", help="names (default: all that no language model judges)")
+    init.add_argument(
+        "--metrics", action=Listed, metavar="A,B,C", help="names (default: all that no language model judges)"
+    )
     init.add_argument("--suite", metavar="NAME|FILE|DIR", help="as the run's command named it (default: its name)")
     init.add_argument(
         "--uses", metavar="OWNER/NAME@REF", help="jova_bench's repository on GitHub (default: no workflow is written)"

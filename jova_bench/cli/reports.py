@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from jova_bench.assets.table import asset_table
-from jova_bench.cli.base import Verbs, add_assets_flag, add_format_flag, add_verb, names, say, show_view
+from jova_bench.cli.base import Listed, Verbs, add_assets_flag, add_format_flag, add_verb, names, say, show_view
 from jova_bench.cli.publishing import add_hub_flags, is_for_hub, write_for_hub
 from jova_bench.errors import EXIT_OK, BenchError
 from jova_bench.identity import pieces
@@ -40,12 +40,16 @@ def add(verbs: Verbs) -> None:
     )
     report.add_argument(
         "--metrics",
+        action=Listed,
         metavar="NAME,NAME",
         help="columns in their order, in one table: names of metrics, NAME@BENCH, NAME@EVALUATOR, or identities",
     )
-    report.add_argument("--models", metavar="NAME,NAME", help="rows in their order (default: all)")
+    report.add_argument("--models", action=Listed, metavar="NAME,NAME", help="rows in their order (default: all)")
     report.add_argument(
-        "--slices", metavar="TAG,TAG", help="also print tables for the prompts of each value of these tags"
+        "--slices",
+        action=Listed,
+        metavar="TAG,TAG",
+        help="also print tables for the prompts of each value of these tags",
     )
     report.add_argument(
         "--html",

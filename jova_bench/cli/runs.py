@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from jova_bench.assets.table import asset_table
-from jova_bench.cli.base import Parser, Verbs, add_assets_flag, add_verb, names, say, warn
+from jova_bench.cli.base import Listed, Parser, Verbs, add_assets_flag, add_verb, names, say, warn
 from jova_bench.cli.endings import say_failures, say_outside
 from jova_bench.cli.planning import add_plan_flags, plans_only, show_plan
 from jova_bench.errors import BenchError
@@ -115,6 +115,7 @@ def _add_judges(verb: Parser) -> None:
     """Adds the flags of the verbs that score."""
     verb.add_argument(
         "--metrics",
+        action=Listed,
         metavar="A,B,C",
         help="see `ls metrics`; judge:FILE.toml asks a language model (default: all clean ones of the profile)",
     )

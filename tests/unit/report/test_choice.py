@@ -151,11 +151,18 @@ def call(capsys, *args):
 
 
 def test_the_command_takes_them_in_every_format(folder, capsys):
-    asked = (str(folder), "--models", "best,real", "--metrics", "score@1/standard:made, errors")
-    for form, told in (("md", "| Model | score"), ("csv", "model,slice,score,"), ("json", '"label": "score"')):
+    # A flag that is given again goes on with its list.
+    asked = (str(folder), "--models", "best", "--models", "real", "--metrics", "score@1/standard:made, errors")
+    for form, told, row in (
+        ("md", "| Model | score", "| best "),
+        ("csv", "model,slice,score,", "\nbest,"),
+        ("json", '"label": "score"', '"model": "best"'),
+    ):
         code, streams = call(capsys, *asked, "--format", form)
         assert code == 0
         assert told in streams.out
+        assert row in streams.out
+        assert row.replace("best", "real") in streams.out
         assert "third" not in streams.out.replace('"third",', "").replace("third, best", "")
     for wrong, told in (
         (("--html", "--models", "best"), "without --html"),
