@@ -12,15 +12,15 @@ from jova_bench.runs.store import Run
 from jova_bench.summary import Estimate
 
 MIN_PROMPTS = 5
-"""Minimum number of prompts of a slice; intervals of fewer are too wide."""
+"""Minimum number of prompts of a slice that nobody asked for; intervals of fewer are too wide."""
 MAX_SLICES = 100
-"""Maximum number of slices of all tags together; more help no reader."""
+"""Maximum number of slices that nobody asked for, of all tags together; more help no reader."""
 
 
 def by_slice(board: Leaderboard, run: Run, prompts: Sequence[Prompt]) -> dict[str, list[Estimate]]:
-    """Returns estimates by `tag=value`, for every slice of at least MIN_PROMPTS prompts.
+    """Returns estimates by `tag=value`: the slices of the summary, or else all of at least MIN_PROMPTS prompts.
 
-    A distance of sets is there only where the summary has it: its bias depends on the number of clips.
+    The latter have no distances of sets: their bias depends on the number of clips.
 
     Args:
         board: of the run.
@@ -31,9 +31,10 @@ def by_slice(board: Leaderboard, run: Run, prompts: Sequence[Prompt]) -> dict[st
     for estimate in board.summary.estimates:
         if estimate.slice is not None:
             found.setdefault(estimate.slice, []).append(estimate)
-    if not found:
-        for estimate in _from_scores(board, run, prompts):
-            found.setdefault(str(estimate.slice), []).append(estimate)
+    if found:
+        return found
+    for estimate in _from_scores(board, run, prompts):
+        found.setdefault(str(estimate.slice), []).append(estimate)
     large = {name: rows for name, rows in found.items() if len(members(name, prompts)) >= MIN_PROMPTS}
     return dict(list(large.items())[:MAX_SLICES])
 

@@ -89,6 +89,14 @@ def test_slices_are_means_of_their_prompts(tmp_path):
     # Student's t, 5 degrees of freedom: 2.5706 * sqrt(3.5 / 6)
     assert red["one"].ci == pytest.approx((2.5 - 1.96331, 2.5 + 1.96331), abs=1e-4)
     assert (red["two"].value, red["two"].n_undefined) == (None, 6)
+    # A tag that was asked for has every value, as in the other views.
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["prompts"] = [prompt.model_dump() for prompt in prompts]
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    board = read_leaderboard(folder, ["hair"])
+    found = by_slice(board, read_run(folder), prompts)
+    assert set(found) == set(board.slices) == {"hair=blue", "hair=red", "hair=rare"}
+    assert [estimate.value for estimate in found["hair=rare"]] == [11.0, None]
 
 
 def test_a_value_of_a_tag_may_have_an_equals_sign(tmp_path):
