@@ -80,15 +80,18 @@ class RaterHandler(LocalHandler):
                 self.end(HTTPStatus.NO_CONTENT)
 
     def _rater(self) -> tuple[str, int, str] | None:
-        """Returns the rater's name and booklet, and what is asked for; None where the address is not one of a rater."""
+        """Returns the rater's name and booklet, and what is asked for; None where the request was answered: it is refused."""
         if (path := self.asked_path()) is None:
             return None
-        token, _, name = path.removeprefix("/").partition("/")
+        token, slash, name = path.removeprefix("/").partition("/")
         known = next(
             (one for key, one in self.access.items() if secrets.compare_digest(key.encode(), token.encode())), None
         )
         if known is None:
             self.refuse(HTTPStatus.FORBIDDEN)
+            return None
+        if not slash:  # Scripts and clips lie beside the page, so that a browser would ask for them elsewhere.
+            self.refuse(HTTPStatus.FOUND, {"Location": f"/{token}/"})
             return None
         return *known, name
 

@@ -131,8 +131,7 @@ class LocalHandler(BaseHTTPRequestHandler):
 
     def refuse(self, status: HTTPStatus, headers: dict[str, str] | None = None) -> None:
         """Answers without content, and ends the connection: a body that came with the request is not read."""
-        self.close_connection = True
-        self.end(status, headers)
+        self.end(status, {"Connection": "close", **(headers or {})})
 
     def _end_after_body(self) -> None:
         """Ends the connection after an answer to a request that asks and brings a body: it is not read."""

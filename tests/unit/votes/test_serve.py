@@ -43,13 +43,13 @@ def ask(study):
         def send(method, name, body=None, **headers):
             connection = HTTPConnection(*serving.server_address)
             try:
-                connection.request(method, f"/{raters.raters['ann'].token}/{name}", body, headers)
+                connection.request(method, f"{send.path}/{name}", body, headers)
                 response = connection.getresponse()
                 return response.status, response.read()
             finally:
                 connection.close()
 
-        send.address = serving.server_address
+        send.address, send.path = serving.server_address, f"/{raters.raters['ann'].token}"
         yield send
         serving.shutdown()
         thread.join()
@@ -151,6 +151,16 @@ def test_the_page_takes_the_names_that_ids_are():
     assert [name for name in names if bool(takes(name)) != is_id(name)] == []
     assert takes("j.doe_2-x")
     assert not takes("x\u00b2")
+
+
+def test_an_address_without_its_last_slash_leads_to_the_page(ask):
+    connection = HTTPConnection(*ask.address)
+    connection.request("GET", ask.path)  # The page's scripts and clips lie beside it.
+    answer = connection.getresponse()
+    assert (answer.status, answer.headers["Location"], answer.read()) == (302, f"{ask.path}/", b"")
+    connection.request("GET", f"{ask.path}x")
+    assert connection.getresponse().status == 403
+    connection.close()
 
 
 def test_odd_requests_get_answers(ask):
