@@ -85,6 +85,8 @@ def _names_of(prog: str, action: argparse.Action) -> Names | None:
         return _suites
     if action.dest == "names" and verb in ("ls", "doctor"):
         return _listed
+    if verb == "gate" and action.dest == "reference":
+        return _references
     return None
 
 
@@ -117,6 +119,13 @@ def _suites(prefix: str, **_: object) -> list[str]:
     from jova_bench.suites.public import public_suites
 
     return [*suite_registry().names(), *public_suites(), *FilesCompleter(["jsonl"])(prefix)]
+
+
+def _references(prefix: str, **_: object) -> list[str]:
+    """Returns files and folders, and the second word of `gate init`, which argparse does not know as a verb."""
+    from argcomplete.completers import FilesCompleter
+
+    return [gates.INIT.split()[1], *FilesCompleter()(prefix)]
 
 
 LISTS: Mapping[str, Callable[[str], list[str]]] = {

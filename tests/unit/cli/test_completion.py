@@ -23,6 +23,8 @@ LINES = {
     "jova-bench -q votes f": {"fit"},
     "jova-bench run --model ltx-2.5": {"ltx-2.5", "ltx-2.5-image"},
     "jova-bench score x --metrics lse_c,loud": {"lse_c,loudness"},
+    "jova-bench gate i": {"init"},
+    "jova-bench gate ru": {"runs/"},
     "jova-bench gate init r --ag": {"--again"},
     "jova-bench report ru": {"runs/"},
 }
