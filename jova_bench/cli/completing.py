@@ -76,18 +76,8 @@ Names = Callable[..., list[str]]
 
 def _names_of(prog: str, action: argparse.Action) -> Names | None:
     """Returns what completes an argument; None where its choices do, or names of files."""
-    verb = prog.rpartition(" ")[2]
-    if "--model" in action.option_strings:
-        return _models
-    if "--metrics" in action.option_strings or (verb == "calibrate" and action.dest == "metrics"):
-        return _metrics
-    if "--suite" in action.option_strings:
-        return _suites
-    if action.dest == "names" and verb in ("ls", "doctor"):
-        return _listed
-    if verb == "gate" and action.dest == "reference":
-        return _references
-    return None
+    by_flag = next((FLAGS[flag] for flag in action.option_strings if flag in FLAGS), None)
+    return by_flag or PLACES.get((prog.rpartition(" ")[2], action.dest))
 
 
 def _models(prefix: str, **_: object) -> list[str]:
@@ -141,3 +131,11 @@ def _listed(prefix: str, parsed_args: argparse.Namespace, **_: object) -> list[s
     if what == "runs":
         return list(DirectoriesCompleter()(prefix))
     return [name for kind, names in LISTS.items() if what in (None, kind) for name in names(prefix)]
+
+
+FLAGS: Mapping[str, Names] = {"--model": _models, "--metrics": _metrics, "--suite": _suites}
+PLACES: Mapping[tuple[str, str], Names] = {
+    ("calibrate", "metrics"): _metrics, ("doctor", "names"): _listed, ("ls", "names"): _listed,
+    ("gate", "reference"): _references,
+}  # fmt: skip
+"""What completes an argument without a flag: by the verb, and the argument's name."""

@@ -80,7 +80,7 @@ class RaterHandler(LocalHandler):
                 self.end(HTTPStatus.NO_CONTENT)
 
     def _rater(self) -> tuple[str, int, str] | None:
-        """Returns the rater's name and booklet, and what is asked for; None where the request was answered: it is refused."""
+        """Returns the rater's name and booklet, and what is asked for; None where the request was answered."""
         if (path := self.asked_path()) is None:
             return None
         token, slash, name = path.removeprefix("/").partition("/")
