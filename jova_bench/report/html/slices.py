@@ -12,9 +12,9 @@ from jova_bench.runs.store import Run
 from jova_bench.summary import Estimate
 
 MIN_PROMPTS = 5
-"""Minimum number of prompts of a slice that nobody asked for; intervals of fewer are too wide."""
+"""Minimum number of prompts of a slice of a tag that was not asked for; intervals of fewer are too wide."""
 MAX_SLICES = 100
-"""Maximum number of slices that nobody asked for, of all tags together; more help no reader."""
+"""Maximum number of slices of all tags together, where none was asked for; more help no reader."""
 
 
 def by_slice(board: Leaderboard, run: Run, prompts: Sequence[Prompt]) -> dict[str, list[Estimate]]:
