@@ -1,6 +1,6 @@
 """The mouth-area loss: lip keypoints -> a box per frame -> a mask over latent cells -> a weight in the video loss.
 
-    box     m pixels around the extremes of the lip keypoints of a frame             `mouth_boxes`
+    box     m pixels around the extremes of the lip keypoints of a frame             `jova.mouth_box`
     mask    M[f, y, x] in [0, 1], the share of latent cell (y, x) that the boxes cover,
             averaged over the frames of latent f; a frame without a face adds 0      `latent_mask`
     loss    L_video = mean((1 + lambda M) (v_hat - v)^2) over all latent values      `mouth_weighted_mean`
@@ -10,8 +10,7 @@ downsample it to the resolution of the VAE latents, increase the loss there; sur
 its weight, lambda 0 against 5. No formula or code is published: the margin in pixels, the fractional mask, the mean
 over time and the loss that is not renormalised by the mask are our reading.
 
-These functions are the only ones that compute it. `mouth_boxes` makes the boxes of drawn heads, for `jova.data.face`,
-and of filmed ones, for `jova_bench data prepare`. A frame in which no face was found has a box of NaN, here as in
+These functions are the only ones that compute it. A frame in which no face was found has a box of NaN, here as in
 stored tracks; its mask is 0, so the loss stays finite.
 
 Letters: T frames, K keypoints, F latent frames, h x w cells of a latent frame, B clips, C channels.
@@ -24,19 +23,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from jova.timeline import Stream
-
-
-def mouth_boxes(lips: Tensor, margin: float) -> Tensor:
-    """Returns the box around the mouth in every frame.
-
-    Args:
-        lips: (T, K, 2) keypoints (x, y) of the lips, in pixels; NaN where no face was found.
-        margin: added on every side, in pixels.
-
-    Returns:
-        (T, 4) pixels x0, y0, x1, y1; NaN in frames with a keypoint that is NaN.
-    """
-    return torch.cat([lips.amin(dim=1) - margin, lips.amax(dim=1) + margin], dim=1)
 
 
 def boxes_off_mouth(boxes: Tensor) -> Tensor:

@@ -12,10 +12,9 @@ from functools import lru_cache
 import cv2
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from jova.data.vocabulary import Colour
-from jova.mouth_loss import mouth_boxes
+from jova.mouth_box import mouth_boxes
 
 SIZE = (64, 64)
 """Height and width of a frame, px, if no other is asked for: a pixel is a unit."""
@@ -112,7 +111,7 @@ def _centre(pose: Pose) -> Point:
 
 
 def lip_boxes(points: npt.NDArray[np.float32], size: tuple[int, int] = SIZE) -> npt.NDArray[np.float32]:
-    """Returns the mouth box of every frame: `jova.mouth_loss.mouth_boxes` of the lip keypoints.
+    """Returns the mouth box of every frame: `jova.mouth_box.mouth_boxes` of the lip keypoints.
 
     Args:
         points: (T, K, 2) keypoints as (x, y) px, in the order of `KEYPOINTS`.
@@ -122,7 +121,7 @@ def lip_boxes(points: npt.NDArray[np.float32], size: tuple[int, int] = SIZE) -> 
         (T, 4) x0, y0, x1, y1 px.
     """
     lips = points[:, [KEYPOINTS.index(name) for name in _LIPS]]
-    return np.asarray(mouth_boxes(torch.from_numpy(lips), MOUTH_MARGIN * size[0] / _UNITS))
+    return mouth_boxes(lips, MOUTH_MARGIN * size[0] / _UNITS)
 
 
 @lru_cache(maxsize=2)  # One per clip: nearly every clip has another colour.

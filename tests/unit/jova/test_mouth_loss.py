@@ -1,10 +1,12 @@
 from fractions import Fraction
 
+import numpy as np
 import pytest
 import torch
 
 from jova.flow import Losses
-from jova.mouth_loss import boxes_off_mouth, dilated, latent_mask, mouth_boxes, mouth_mean, mouth_weighted_mean
+from jova.mouth_box import mouth_boxes
+from jova.mouth_loss import boxes_off_mouth, dilated, latent_mask, mouth_mean, mouth_weighted_mean
 from jova.timeline import Stream
 from jova.training.distributed import Ranks
 from jova.training.losses import means
@@ -13,7 +15,7 @@ VIDEO = Stream(Fraction(25), 4)  # latent 0: frame 0; latent 1: frames 1..4
 
 
 def test_box_around_keypoints_with_margin():
-    keypoints = torch.tensor([[[10.0, 20.0], [30.0, 24.0], [20.0, 28.0]]])
+    keypoints = np.array([[[10.0, 20.0], [30.0, 24.0], [20.0, 28.0]]])
     # x from 10 to 30 and y from 20 to 28, and 2.5 pixels more on each side, whatever the size of the mouth.
     assert mouth_boxes(keypoints, 2.5).tolist() == [[7.5, 17.5, 32.5, 30.5]]
 
@@ -48,8 +50,8 @@ def test_a_clip_without_a_face_has_the_plain_loss():
 
 
 def test_a_lost_keypoint_is_a_frame_without_a_face():
-    lips = torch.tensor([[[4.0, 4.0], [8.0, 8.0]], [[4.0, float("nan")], [8.0, 8.0]]])
-    boxes = mouth_boxes(lips, 0.0)
+    lips = np.array([[[4.0, 4.0], [8.0, 8.0]], [[4.0, np.nan], [8.0, 8.0]]], np.float32)
+    boxes = torch.from_numpy(mouth_boxes(lips, 0.0))
     assert boxes[0].tolist() == [4, 4, 8, 8]
     mask = latent_mask(boxes, Stream(Fraction(25), 1), (3, 3), 4)
     assert mask.sum(dim=(1, 2)).tolist() == [1, 0]
@@ -74,8 +76,6 @@ def test_dilation_spreads_the_mask_to_the_cells_around():
 
 def test_drawn_and_filmed_heads_have_boxes_of_one_formula(monkeypatch):
     """Both ask this function: one that adds a pixel moves the boxes of both."""
-    import numpy as np
-
     from jova.data import face
     from jova_bench.data.mouth import FORMULA
     from jova_bench.registry import load

@@ -27,6 +27,7 @@ def stopped(jobs, *about, **more):
     yield from jobs
 
 split.track = stopped
+assert "torch" not in sys.modules  # Each worker would load it, too: seconds, and hundreds of megabytes.
 sys.exit(stoppable("jova.data", __main__.main))
 """
 WORD = "jova.data: stopped{}; the same command continues where it was\n"
