@@ -1,4 +1,7 @@
-"""A package of models for tests of workers: found by entry points, as a stranger's would be, in every process."""
+"""A package of models and metrics for tests of workers: found by entry points, as a stranger's, in every process.
+
+Its metrics need no network and no filter, whose libraries take longer to start than all else that a worker does.
+"""
 
 import hashlib
 import os
@@ -8,12 +11,13 @@ from pathlib import Path
 import numpy as np
 
 import jova_bench
+from jova_bench.metrics.entry import MetricEntry
 from jova_bench.models.base import Generated, Media, Plan
-from jova_bench.suites.loading import load_suite
+from support.tiny_runs import Level, Spread
 
 MODELS = ("noise", "dies-once", "dies")
 FRAMES, SIZE, FPS, RATE_HZ = 16, 64, 25, 16_000
-IDS = tuple(prompt.id for prompt in load_suite("embedded").prompts[:5])
+IDS = tuple(f"test-{k:05d}" for k in range(5))
 """Prompts of each run here."""
 MARK = "JOVA_TEST_MARK"
 """Variable that names a file, which is there once a worker has died."""
@@ -74,16 +78,22 @@ def dies(device):
     return Mortal("noise", always=True)
 
 
+LEVEL = MetricEntry("level", "Level", "Made up", "standard", lambda context: Level())
+SPREAD = MetricEntry("spread", "Spread", "Made up", "standard", lambda context: Spread())
+
+
 def install(folder):
     """Puts the package's record into a folder of `sys.path`, as pip would."""
     record = folder / "fleet-1.dist-info"
     record.mkdir(parents=True)
     (record / "METADATA").write_text("Metadata-Version: 2.1\nName: fleet\nVersion: 1\n")
     points = "\n".join(f"{name} = support.fleet:{name.replace('-', '_')}" for name in MODELS)
-    (record / "entry_points.txt").write_text(f"[jova_bench.models]\n{points}\n")
+    metrics = "level = support.fleet:LEVEL\nspread = support.fleet:SPREAD"
+    (record / "entry_points.txt").write_text(f"[jova_bench.models]\n{points}\n[jova_bench.metrics]\n{metrics}\n")
 
 
 def go(out, models, **options):
-    """A run of some of them, for metrics that are there without weights."""
-    options = {"metrics": ["loudness", "kad", "mouth_audio_corr"], "limit": len(IDS), "device": "cpu"} | options
+    """A run of some of them, measured by the package's metrics."""
+    fixed = {"profile": "standard", "metrics": ["level", "spread"], "limit": len(IDS), "device": "cpu"}
+    options = fixed | options
     return jova_bench.run(models, "embedded", out=out, **options)

@@ -235,25 +235,27 @@ def test_mistakes_are_told_before_anything_starts(executor, device, workers, mes
         pass
 
 
-def test_a_run_in_processes_of_which_one_is_killed_equals_a_run_in_one(whole, mark, tmp_path):
-    result = go(tmp_path / "run", ["real", "dies-once"], workers=2)
+def test_a_run_in_processes_of_which_one_is_killed_equals_a_run_in_one(package, mark, tmp_path):
+    networks = {"profile": "embedded", "metrics": ["kad", "mouth_audio_corr"]}
+    result = go(tmp_path / "run", ["real", "dies-once"], workers=2, **networks)
     assert mark.exists()
     assert (result.exit_code, result.failed) == (0, ())
-    assert content(tmp_path / "run") == content(whole)
-    assert all(sample.generate_s > 0 for sample in read_run(whole).samples if sample.model == "noise")
+    go(tmp_path / "whole", ["real", "noise"], workers=0, **networks)
+    assert content(tmp_path / "run") == content(tmp_path / "whole")
+    assert all(sample.generate_s > 0 for sample in read_run(tmp_path / "whole").samples if sample.model == "noise")
 
 
 def test_a_batch_that_kills_every_worker_fails_and_the_run_goes_on(package, mark, tmp_path):
-    result = go(tmp_path / "run", ["dies"], workers=1, metrics=["loudness"])
+    result = go(tmp_path / "run", ["dies"], workers=1, metrics=["level"])
     assert result.exit_code == 5
     # The batch of the victim: the third prompt and the fourth.
     assert {sample.prompt_id for sample in result.failed} == set(fleet.IDS[2:4])
     assert {sample.reason for sample in result.failed} == {"worker process died (exit code 3), 3 times"}
-    (loudness,) = [e for e in result.summary.estimates if e.slice is None]
-    assert (loudness.n_ok, loudness.n_failed) == (len(fleet.IDS) - 2, 2)
+    (level,) = [e for e in result.summary.estimates if e.slice is None]
+    assert (level.n_ok, level.n_failed) == (len(fleet.IDS) - 2, 2)
     # That was no answer of the model: the same command asks again. Five samples, two of them twice.
     assert {(sample.attempt, sample.answered) for sample in result.failed} == {(1, False)}
-    result = go(tmp_path / "run", ["noise"], workers=0, metrics=["loudness"])
+    result = go(tmp_path / "run", ["noise"], workers=0, metrics=["level"])
     assert (result.exit_code, result.attempts[0].text) == (0, "7 attempts at 5 samples")
 
 
@@ -288,5 +290,5 @@ def test_a_model_that_is_an_object_stays_here(tmp_path, package):
     model = fleet.Noise("noise")
     model.before = lambda prompt: made.append(os.getpid())
     made = []
-    result = go(tmp_path / "run", [model], workers=1, metrics=["loudness"], limit=2)
+    result = go(tmp_path / "run", [model], workers=1, metrics=["level"], limit=2)
     assert (result.exit_code, set(made)) == (0, {os.getpid()})

@@ -1,41 +1,20 @@
 """Units of work over processes that may die."""
 
 import os
-import signal
 from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
 import pytest
 
-from jova_bench.cache import NoCache
 from jova_bench.digests import file_digest
 from jova_bench.execution.base import TaskFailed
 from jova_bench.execution.processes import Processes
 from jova_bench.media import files as media
-from jova_bench.metrics.base import ClipMetric
-from jova_bench.records import MetricSpec, Outcome
+from jova_bench.records import Outcome
 from jova_bench.runs.scoring import ScoringTask, score_clips
-
-
-def init(context):
-    """What a worker does: doubles; 3 kills it, 4 leaves, 5 raises."""
-
-    def answer(task):
-        if task == 3:
-            os.kill(os.getpid(), signal.SIGKILL)
-        if task == 4:
-            os._exit(7)
-        if task == 5:
-            raise ValueError("not five")
-        return 2 * task, os.environ["OMP_NUM_THREADS"], os.getpid(), context.device
-
-    return answer
-
-
-def broken(context):
-    """Loads nothing."""
-    raise ImportError("no module of this name")
+from support.deadly_judges import Metric, deadly_to_read, load
+from support.doubling import broken, init
 
 
 def test_a_death_costs_its_own_unit_and_nothing_else():
@@ -68,35 +47,6 @@ def test_stopping_early_ends_the_workers():
         os.kill(pid, 0)
 
 
-class Metric(ClipMetric):
-    """Says 1 of every clip, or kills its process."""
-
-    def __init__(self, name):
-        self.spec = MetricSpec(
-            name=name,
-            version=1,
-            profile="standard",
-            backend="x",
-            direction="up",
-            needs=(),
-            domain="any",
-            description="",
-        )
-
-    def check(self):
-        return None
-
-    def measure(self, clip, prompt, reference):
-        if self.spec.name == "deadly":
-            os.kill(os.getpid(), signal.SIGSEGV)
-        return 1.0
-
-
-def load(context):
-    """What a worker scores with."""
-    return [Metric("before"), Metric("deadly"), Metric("after")], NoCache()
-
-
 IDENTITIES = tuple(metric.spec.identity for metric in load(None)[0])
 
 
@@ -120,22 +70,6 @@ def test_a_metric_that_kills_its_process_fails_alone(tmp_path):
     before, deadly, after = (found[identity] for identity in identities)
     assert before == after == Outcome(status="ok", value=1.0)
     assert deadly == Outcome(status="failed", reason="worker process died (signal 11), 2 times")
-
-
-def deadly_to_read(context):
-    """What a worker scores with that the system ends when it reads the clip `bomb`, as it does for want of memory."""
-
-    real = media.read
-
-    def read(path, **how):
-        with (path.parent / "read").open("a") as log:
-            log.write(f"{path.stem}\n")
-        if path.stem == "bomb":
-            os.kill(os.getpid(), signal.SIGKILL)
-        return real(path, **how)
-
-    media.read = read
-    return [Metric("before"), Metric("other"), Metric("after")], NoCache()
 
 
 def test_a_clip_that_kills_whoever_reads_it_fails_and_costs_no_other(tmp_path):
