@@ -11,7 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-import torch.distributed.fsdp  # Once, in the server that forks the ranks.
+import torch._dynamo  # Once, in the server that forks the ranks: each would import it at its first step.
+import torch.distributed.fsdp
 
 from jova.text import WordTokenizer
 from jova.training.config import TrainConfig
@@ -107,6 +108,12 @@ def unbroken(ranks: Ranks, out: Path) -> None:
 
     broken.advance = until_killed
     broken.run(examples(), examples(3, seed=1))
+
+
+def compared_and_broken(ranks: Ranks, out: Path) -> None:
+    """Both, in one pair of ranks: what torch first finds out of each operation takes longer than the steps."""
+    compared(ranks, out)
+    unbroken(ranks, out)
 
 
 def resumed(ranks: Ranks, out: Path) -> None:

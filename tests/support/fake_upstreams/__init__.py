@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from jova_baselines.external import home
+from jova_baselines.external.client import Worker
 from jova_bench.assets import table as assets
 from jova_bench.models.registry import create_model
 
@@ -52,6 +53,14 @@ def fill(manifest, where):
             file = where.weights / one.folder / pattern.replace("*", "x")
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(b"weights")
+
+
+def impatient(monkeypatch):
+    """Gives a sample that hangs half a second, and the others the time that a busy machine needs."""
+    request = Worker._request
+    monkeypatch.setattr(
+        Worker, "_request", lambda self, asked, limit: request(self, asked, 0.5 if "[hang]" in str(asked) else limit)
+    )
 
 
 def calls(baseline):

@@ -19,7 +19,7 @@ from jova_bench.runs import provenance
 from jova_bench.runs.store import read_run
 from support import upstream_api
 from support.asked import planned as planned_by
-from support.fake_upstreams import calls, installed
+from support.fake_upstreams import calls, impatient, installed
 from support.made_runs import origin
 from support.spoken_prompts import sample, suite
 
@@ -133,26 +133,24 @@ def baseline(tmp_path, monkeypatch):
     made.close()
 
 
-def test_samples_of_one_load_each_have_their_fate(tmp_path, baseline):
-    limits = baseline.manifest.limits.model_copy(update={"sample_timeout_s": 3.0})
-    baseline.manifest = baseline.manifest.model_copy(update={"limits": limits})
+def test_samples_of_one_load_each_have_their_fate(tmp_path, baseline, monkeypatch):
+    impatient(monkeypatch)
     baseline.check = lambda: None  # The fake needs no ffmpeg.
-    orders = ("", "[noise] [eat]", "[raise]", "[overflow]", "[still]", "[exit]", "[leave] [hang]", "")
+    orders = ("", "[noise] [eat]", "[raise]", "[overflow]", "[still]", "[leave] [hang]", "")
     asked = suite(tmp_path / "own", *(f"a face {one}" for one in orders))
     jova_bench.run([baseline], asked, profile="standard", seeds=(1,), out=tmp_path / "run", scoring=False)
     run = read_run(tmp_path / "run")
     fates = [one.reason or one.status for one in run.samples]
-    died = [fates.pop(5), fates.pop(5)]
+    hung = fates.pop(5)
     assert fates == [
         "ok", "ok", "ValueError: the prompt is too strange", "ValueError: expected finite frames, got NaN or infinity",
         "ok", "ok",
     ]  # fmt: skip
-    assert died[0].startswith("the worker ended with 137: ")
-    assert died[1].startswith("no answer within 3 s")
+    assert hung.startswith("no answer within 0.5 s")
     assert "frozen" in {finding.code for finding in run.samples[4].findings}
     assert run.samples[0].clip_digest == run.samples[1].clip_digest
-    # Loaded at first, after each of the two deaths and after the hang.
-    assert [one["call"] for one in calls(baseline)].count("load") == 4
+    # Loaded at first, and after the hang.
+    assert [one["call"] for one in calls(baseline)].count("load") == 2
 
 
 def test_picture_and_sound_begin_together(tmp_path, baseline):
