@@ -135,8 +135,11 @@ class DiskCache:
         arrays = {name: np.asarray(array) for name, array in compute().items()}
         made = io.BytesIO()
         np.savez(made, allow_pickle=False, **arrays)
-        write_file(path, _sealed(key, made.getvalue()))
+        self._store(path, _sealed(key, made.getvalue()))
         return arrays
+
+    def _store(self, path: Path, content: bytes) -> None:
+        write_file(path, content)
 
 
 LATEST, SMALL_BYTES = 64, 100_000

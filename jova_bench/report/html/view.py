@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
@@ -94,9 +95,17 @@ class Looking:
     def __call__(self) -> Callable[[Look], View | str]:
         """Returns the function that makes a view of one clip, or the reason why there is none."""
         # A network of the papers is not run for a report: what it heard was kept when it measured.
-        cache = DiskCache(self.features)
+        cache = Shown(self.features)
         kept = cache if self.profile == "embedded" else Kept(self.features)
         return partial(_look, cache, _listeners(self, kept))
+
+
+class Shown(DiskCache):
+    """Keeps what it computes where the folder takes it: a run that others own is shown, too."""
+
+    def _store(self, path: Path, content: bytes) -> None:
+        with suppress(OSError):
+            super()._store(path, content)
 
 
 class Kept(DiskCache):

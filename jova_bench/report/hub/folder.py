@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -70,7 +71,8 @@ def write_hub(
         left = copy_run(run_folder, run, data, redact, allowed.why_not)
         if allowed.why_not:
             left.append(LeftOut("texts of the prompts", allowed.why_not))
-        (run_folder / FEATURES).mkdir(exist_ok=True)  # As pages make it: what they show is kept there.
+        with suppress(OSError):
+            (run_folder / FEATURES).mkdir(exist_ok=True)  # As pages make it: what they show is kept there.
         (data / FEATURES).symlink_to((run_folder / FEATURES).resolve(), target_is_directory=True)
         space = part / "space"
         write_html(data, space, texts=not allowed.why_not, workers=workers, assets=assets, progress=progress)

@@ -18,7 +18,7 @@ from jova_bench.report.hub import redaction as redacting
 from jova_bench.report.hub.folder import MARK, write_hub
 from jova_bench.report.hub.licences import ALLOWING, terms
 from jova_bench.report.hub.models import DATASET, task_id
-from jova_bench.runs.store import SAMPLES, read_run
+from jova_bench.runs.store import FEATURES, SAMPLES, read_run
 from support.made_runs import Clips, Spread, blank_manifest, made_run, undefined
 
 SECRETS = (
@@ -293,6 +293,15 @@ def test_a_link_stays_and_the_folder_that_it_leads_to_is_written(run, opened, tm
     (tmp_path / "loop").symlink_to("loop")
     with pytest.raises(BenchError, match="a link that leads nowhere"):
         write_hub(run, tmp_path / "loop", workers=0)
+
+
+def test_a_run_whose_folder_takes_nothing_is_shown_whole(machine, tmp_path):
+    run = made_run(tmp_path / "run", {"good": {"score": [1.0]}})
+    clip(run / "c.mp4")
+    (run / FEATURES).touch()  # As unwritable as a read-only folder, for root, too.
+    found = write_hub(run, tmp_path / "to-push", licence="CC-BY-4.0", workers=0)
+    assert (found / "space/thumbs/0001-m0-s0.jpg").read_bytes().startswith(b"\xff\xd8\xff")
+    assert "Error" not in (found / "space/prompts/0001.html").read_text(encoding="utf-8")
 
 
 def test_a_folder_that_holds_something_else_is_refused(run, tmp_path, capsys):
