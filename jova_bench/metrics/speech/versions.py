@@ -8,8 +8,11 @@ for all of them, and also where no number is said.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, version
+from functools import cache
+from importlib import metadata
 
+version = cache(metadata.version)
+"""Read once: a report asks for each of these dozens of times."""
 USUAL: Mapping[str, str] = {"indic-numtowords": "1.1.0", "num2words": "0.5.14", "whisper-normalizer": "0.1.15"}
 """Versions that an identity does not name."""
 USED: Mapping[str, tuple[str, ...]] = {"spoken": tuple(USUAL), "whisper": ("whisper-normalizer",)}
@@ -28,5 +31,5 @@ def unusual(normaliser: str) -> dict[str, str]:
 def _installed(name: str) -> str | None:
     try:
         return version(name)
-    except PackageNotFoundError:  # Then no text is normalised, either.
+    except metadata.PackageNotFoundError:  # Then no text is normalised, either.
         return None
