@@ -1,8 +1,10 @@
 """What holds for every test, and real clips of the shipped suite, decoded once for all."""
 
+import os
 import random
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -40,13 +42,24 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("parity")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _disk_unwaited() -> Iterator[None]:
+    """No test cuts the power: what a killed process has written the system keeps, and the disk takes its time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda _: None)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _numbers_of_its_own() -> None:
     """Starts the global generators anew, so that no test draws other numbers for the tests that ran before it."""
     random.seed(0)
     np.random.seed(0)
     if torch := sys.modules.get("torch"):
-        torch.manual_seed(0)
+        # `torch.manual_seed` notes the stack, too, once for each kind of device that is not there: milliseconds.
+        torch.default_generator.manual_seed(0)
+        if torch.cuda.is_available():
+            torch.cuda.manual_seed_all(0)
 
 
 @pytest.fixture(scope="session")

@@ -159,7 +159,7 @@ def test_votes_by_keys_alone_come_back_as_given(visit, study):
 def test_a_phone_fits_and_the_server_keeps_each_pair(visit, study):
     raters = admit(study, ["ben"])
     with server(study, raters, 0) as serving:
-        thread = threading.Thread(target=serving.serve_forever)
+        thread = threading.Thread(target=serving.serve_forever, args=(0.01,))
         thread.start()
         try:
             token, port = raters.raters["ben"].token, serving.server_address[1]

@@ -69,7 +69,7 @@ class Handler(BaseHTTPRequestHandler):
 def serving(reply):
     """Serves on a port of its own until the end of the block."""
     made = Server(reply)
-    threading.Thread(target=made.serve_forever, daemon=True).start()
+    threading.Thread(target=made.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
     try:
         yield made
     finally:

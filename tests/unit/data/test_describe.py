@@ -150,7 +150,7 @@ def server():
 
     made = HTTPServer(("127.0.0.1", 0), Handler)
     made.asked, made.answer = [], (200, json.dumps({"choices": [{"message": {"content": " a  red\nhat "}}]}).encode())
-    threading.Thread(target=made.serve_forever, daemon=True).start()
+    threading.Thread(target=made.serve_forever, args=(0.01,), daemon=True).start()
     yield made
     made.shutdown()
     made.server_close()

@@ -125,7 +125,7 @@ def test_answers_are_read_with_the_key(study, tmp_path):
 def served(study, names):
     raters = admit(study, names)
     with server(study, raters, 0) as serving:
-        thread = threading.Thread(target=serving.serve_forever)
+        thread = threading.Thread(target=serving.serve_forever, args=(0.01,))
         thread.start()
         try:
             yield serving.server_address[1], {name: one.token for name, one in raters.raters.items()}
