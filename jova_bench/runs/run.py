@@ -125,8 +125,9 @@ def _run(
     if options.metrics is None:
         for fault in metric_faults(suite, profile):
             raise BenchError(fault)
-        names, left_out = usual(profile, context)
-        names = tuple(dict.fromkeys((*names, *suite.metrics)))
+        # What is not measured yet is not chosen yet: whoever scores the clips may ask for less than is usual.
+        names, left_out = usual(profile, context) if scoring else ((), ())
+        names = tuple(dict.fromkeys((*names, *suite.metrics))) if scoring else ()
     # Wrong names are reported before any work.
     named = build(names, profile, context) if names else []
     same = [one for one, count in Counter(metric.spec.identity for metric in (*named, *own)).items() if count > 1]

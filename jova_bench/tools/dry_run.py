@@ -90,7 +90,8 @@ def dry_run(
         raise unsuited(lacks)
     with_models(store, old, request, [one for one in planned if one.why_not is None])
     plans = tuple(_model(one, found, request, devices, store, runs) for one in planned)
-    weights = missing_weights(options.metrics, profile, found, assets) if options.scoring else ()
+    before = () if old is None else old.metrics
+    weights = missing_weights(options.metrics, profile, found, assets, before) if options.scoring else ()
     return DryRun(
         suite=found.name,
         prompts=len(found.prompts[: options.limit]),

@@ -222,7 +222,11 @@ def needed(select: str, spec: MetricSpec, assets: AssetTable) -> list[Asset]:
 
 
 def missing_weights(
-    names: Sequence[str | Metric] | None, profile: Profile, suite: Suite, assets: AssetTable
+    names: Sequence[str | Metric] | None,
+    profile: Profile,
+    suite: Suite,
+    assets: AssetTable,
+    before: Sequence[str] = (),
 ) -> list[Asset]:
     """Returns the weights that metrics of a run need and that are not here; what judges need, their servers have.
 
@@ -231,9 +235,10 @@ def missing_weights(
         profile: of the run.
         suite: of the run.
         assets: published weights, and those of a user.
+        before: names of metrics that the run's folder has, which are measured of new clips, too.
     """
     context = MetricContext(NoCache(), assets=assets)
-    wanted = (*usual(profile, context)[0], *suite.metrics) if names is None else names
+    wanted = (*((*usual(profile, context)[0], *suite.metrics) if names is None else names), *before)
     found: dict[str, Asset] = {}
     for name in wanted:
         if isinstance(name, str) and not name.startswith(SELECT):

@@ -12,7 +12,7 @@ from jova_bench.metrics.base import Measured
 from jova_bench.prompts import Prompt
 from jova_bench.records import Finding
 from jova_bench.report.clip_counts import count_clips
-from jova_bench.runs.store import read_run
+from jova_bench.runs.store import RunStore, read_run
 from jova_bench.suites.loading import Suite, load_suite
 from support.tiny_runs import RATE_HZ, Level, Spread, Tones, estimate, go, prompts
 
@@ -222,6 +222,18 @@ def test_a_run_that_names_no_metric_has_those_of_its_suite_too(tmp_path):
     added = {one.metric for one in named.summary.estimates} - {one.metric for one in usual.summary.estimates}
     assert added == {"wer_new", "kept_psnr", "kept_audio"} == set(suite.metrics)
     assert usual.exit_code == named.exit_code == 0
+
+
+def test_clips_that_were_made_without_scoring_are_measured_by_what_is_asked_for_then(tmp_path):
+    options = {"limit": 1, "device": "cpu", "workers": 0, "profile": "standard", "out": tmp_path / "run"}
+    assert read_run(jova_bench.run("real", "embedded", **options, scoring=False).folder).manifest.metrics == ()
+    found = jova_bench.run("real", "embedded", **options, metrics="loudness")
+    assert {one.metric for one in found.summary.estimates} == {"loudness"}
+    # One that the folder has is measured of new clips, too, and so its weights are part of the plan.
+    assert jova_bench.dry_run("real", "embedded", **options, metrics="loudness").metric_weights == ()
+    store = RunStore(tmp_path / "run")
+    store.write_manifest(store.manifest().model_copy(update={"metrics": ("loudness", "wer")}))
+    assert jova_bench.dry_run("real", "embedded", **options, metrics="loudness").metric_weights
 
 
 def test_score_takes_any_folder_and_names_what_cannot_be_read(tmp_path):
