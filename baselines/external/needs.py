@@ -19,7 +19,7 @@ def requirements(manifest: Manifest) -> Requirements:
         unsized.append("checkout")
     if manifest.environment is not None and not where.installed.is_file():
         unsized.append("environment")
-    weights = tuple(_weights(one, home.present(manifest)) for one in manifest.weights)
+    weights = tuple(_weights(one, home.present(manifest), str(where.folder)) for one in manifest.weights)
     fetch = home.fetch_command(manifest)
     return Requirements(
         weights=weights,
@@ -45,7 +45,7 @@ def joined(first: Requirements, second: Requirements) -> Requirements:
     )
 
 
-def _weights(one: Weights, found: Present) -> WeightFiles:
+def _weights(one: Weights, found: Present, into: str) -> WeightFiles:
     here = not found.missing(one)
     stated = None if one.gb is None else round(one.gb * 1e9)
     measured = sum(path.stat().st_size for path in found.files(one).values())
@@ -56,4 +56,5 @@ def _weights(one: Weights, found: Present) -> WeightFiles:
         size=measured if here else stated,
         here=here,
         pinned=one.pinned,
+        into=into,
     )

@@ -22,6 +22,8 @@ class WeightFiles:
     here: bool
     pinned: bool
     """Whether a commit or digest is stated. What is not may be another file tomorrow."""
+    into: str = ""
+    """Folder that holds them: models with the same one share what has the same name."""
 
 
 @dataclass(frozen=True)

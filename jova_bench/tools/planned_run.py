@@ -152,13 +152,20 @@ class DryRun:
     @property
     def unsized(self) -> tuple[str, ...]:
         """What is to be installed beside weights, whose size no source states."""
-        needs = [(one.name, one.requirements) for one in self.models if one.requirements is not None]
-        return tuple(f"{what} of {name}" for name, found in needs for what in found.unsized)
+        return tuple(f"{what} of {one.name}" for one in self._able for what in _needs(one).unsized)
 
     @cached_property
     def download(self) -> tuple[int, tuple[str, ...]]:
-        """Bytes to fetch, and what of it has no known size; weights that models share are counted for each."""
-        needs = [one.requirements for one in self.models if one.requirements is not None]
-        sizes = [*(one.missing[0] for one in needs), *(one.size or 0 for one in self.metric_weights)]
-        unknown = [name for one in needs for name in one.missing[1]]
-        return sum(sizes), (*unknown, *(one.name for one in self.metric_weights if one.size is None))
+        """Bytes to fetch for models that can do a prompt, and what of it has no known size."""
+        weights = [files for one in self._able for files in _needs(one).weights if not files.here]
+        each = {(one.into, one.name): one for one in weights}.values()
+        size = sum(one.size or 0 for one in (*each, *self.metric_weights))
+        return size, tuple(one.name for one in (*each, *self.metric_weights) if one.size is None)
+
+    @property
+    def _able(self) -> list[ModelPlan]:
+        return [one for one in self.models if one.formats]
+
+
+def _needs(model: ModelPlan) -> Requirements:
+    return model.requirements or Requirements()

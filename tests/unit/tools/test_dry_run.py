@@ -73,6 +73,20 @@ def test_a_published_time_of_such_clips_makes_hours_and_a_price_of_all_devices(t
     json.dumps(found.record(), allow_nan=False)
 
 
+def test_what_models_of_one_folder_share_is_fetched_once_and_nothing_for_one_that_fits_no_prompt(tmp_path):
+    class Idle(Film):
+        def plan(self, prompt, suite):
+            raise jb.BenchError("expected an image")
+
+    def film(kind, name, into):
+        one = kind(name)
+        one.requirements = replace(Film.requirements, weights=tuple(replace(each, into=into) for each in WEIGHTS))
+        return one
+
+    models = [film(Film, "a", "x"), film(Film, "b", "x"), film(Film, "c", "y"), film(Idle, "d", "z")]
+    assert plan(tmp_path, models).download == (4_000_000_000, ("a/free (unpinned)",) * 2)
+
+
 def test_a_published_time_of_other_clips_is_told_and_not_used(tmp_path):
     film = Film("film")
     film.size = (704, 1280)
