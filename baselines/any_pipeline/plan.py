@@ -5,6 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 from jova_baselines.any_pipeline.recipe import FRAME_RATES, MOST_FRAMES, SIZE, STEP
+from jova_baselines.external.home import fetch_command
 from jova_baselines.external.inputs import ModelInput
 from jova_baselines.external.job import Job
 from jova_baselines.external.manifest import Frames, Manifest, Options
@@ -15,7 +16,13 @@ NOT_ARGUMENTS = (STEP, "offload")
 
 
 def plan(inputs: ModelInput, manifest: Manifest, options: Options) -> Job:
-    """Returns the job of the pipeline for a prompt. Raises BenchError if a number that it needs is not stated."""
+    """Returns the job of the pipeline for a prompt.
+
+    Raises:
+        BenchError: a number that it needs is not stated, or its weights, which state them, are not here.
+    """
+    if not options:
+        raise BenchError(f"what it makes is known once its weights are here: {fetch_command(manifest)}")
     needed = {name: int(options[name]) for name in (*SIZE, STEP)}
     missing = [name for name, number in needed.items() if number == 0]
     if missing:

@@ -102,14 +102,15 @@ def create_model(name: str, device: str) -> Generator:
     factory = registry.load(known)
     if colon:
         factory = _addressed(known, factory, folder)
+    of_a_folder = colon and "weights" in _arguments(factory)
 
     def built() -> Generator:
         model = factory(device)
         if known not in MODELS and (why := unfit_model(model)):
             raise BenchError(why)
-        # A folder is an argument like any other: a wrong one ends the command, where missing weights of a name alone
-        # are for the run to record.
-        if colon and isinstance(why := model.check(), str):
+        # A folder is an argument like any other: a wrong one ends the command, where missing weights of a name alone,
+        # and those of a repository, are for the run to record.
+        if of_a_folder and isinstance(why := model.check(), str):
             raise BenchError(f"cannot run {shown(name)}: {why}")
         return model
 
@@ -125,10 +126,7 @@ def _addressed(name: str, factory: ModelFactory, folder: str) -> ModelFactory:
     Raises:
         BenchError: the model takes neither, or the folder is none.
     """
-    try:
-        takes = set(inspect.signature(factory).parameters)
-    except ValueError:  # Compiled code may say nothing of itself.
-        takes = set()
+    takes = _arguments(factory)
     if "address" in takes:
         return cast(ModelFactory, partial(cast(Any, factory), address=folder))
     if "weights" not in takes:
@@ -138,3 +136,10 @@ def _addressed(name: str, factory: ModelFactory, folder: str) -> ModelFactory:
     if not folder or not Path(folder).is_dir():
         raise BenchError(f"expected {name}:DIR with the folder of a training, got {shown(folder)}")
     return cast(ModelFactory, partial(cast(Any, factory), weights=Path(folder)))
+
+
+def _arguments(factory: ModelFactory) -> set[str]:
+    try:
+        return set(inspect.signature(factory).parameters)
+    except ValueError:  # Compiled code may say nothing of itself.
+        return set()

@@ -166,6 +166,7 @@ def _model(
         name=generator.name,
         asked=planned.asked,
         why_not=planned.why_not or _why_not(generator),
+        fits=planned.why_not is None,
         to_make=len(to_make),
         made=len(plans) * len(request.seeds) - len(to_make),
         asked_for=sum(asked_for(generator, one.prompt_id, one.seed) for one in to_make),

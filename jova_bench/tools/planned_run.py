@@ -46,6 +46,8 @@ class ModelPlan:
     """The name in the command."""
     why_not: str | None
     """Why a run here would leave it out, such as weights to fetch; None if it would not."""
+    fits: bool
+    """Whether any prompt has what it needs, such as an image; what a model without one lacks is not to be fetched."""
     to_make: int
     """Clips that are to be made."""
     made: int
@@ -156,7 +158,7 @@ class DryRun:
 
     @cached_property
     def download(self) -> tuple[int, tuple[str, ...]]:
-        """Bytes to fetch for models that can do a prompt, and what of it has no known size."""
+        """Bytes to fetch for models that fit a prompt, and what of it has no known size."""
         weights = [files for one in self._able for files in _needs(one).weights if not files.here]
         each = {(one.into, one.name): one for one in weights}.values()
         size = sum(one.size or 0 for one in (*each, *self.metric_weights))
@@ -164,7 +166,7 @@ class DryRun:
 
     @property
     def _able(self) -> list[ModelPlan]:
-        return [one for one in self.models if one.formats]
+        return [one for one in self.models if one.fits]
 
 
 def _needs(model: ModelPlan) -> Requirements:

@@ -33,8 +33,11 @@ def test_a_repository_is_named_with_a_commit(address):
 
 def test_without_weights_it_says_what_fetches_them(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv(assets.FOLDER_VARIABLE, str(tmp_path))
-    with pytest.raises(BenchError, match=f"baselines setup {NAME} --weights"):
-        create_model(NAME, "cpu")
+    assert f"baselines setup {NAME} --weights" in create_model(NAME, "cpu").check()
+    planned, real = jb.dry_run([NAME, "real"], "embedded", limit=1, device="cpu", scoring=False).models
+    (why,) = planned.cannot
+    assert why.startswith("what it makes is known once its weights are here: jova-bench baselines setup ")
+    assert (planned.to_make, planned.requirements.missing[1], real.to_make) == (0, (f"someone/tiny@{COMMIT}",), 1)
     assert "run it as diffusers:OWNER/NAME@COMMIT, such as " in create_model("diffusers", "cpu").check()
     assert main([NAME, "--weights", "--dry-run"]) == 0
     order = json.loads(capsys.readouterr().out.partition("'")[2].rpartition("'")[0])

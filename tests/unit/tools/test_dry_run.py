@@ -75,6 +75,8 @@ def test_a_published_time_of_such_clips_makes_hours_and_a_price_of_all_devices(t
 
 def test_what_models_of_one_folder_share_is_fetched_once_and_nothing_for_one_that_fits_no_prompt(tmp_path):
     class Idle(Film):
+        needs = ("image",)
+
         def plan(self, prompt, suite):
             raise jb.BenchError("expected an image")
 
