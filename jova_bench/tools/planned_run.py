@@ -160,9 +160,9 @@ class DryRun:
     def download(self) -> tuple[int, tuple[str, ...]]:
         """Bytes to fetch for models that fit a prompt, and what of it has no known size."""
         weights = [files for one in self._able for files in _needs(one).weights if not files.here]
-        each = {(one.into, one.name): one for one in weights}.values()
-        size = sum(one.size or 0 for one in (*each, *self.metric_weights))
-        return size, tuple(one.name for one in (*each, *self.metric_weights) if one.size is None)
+        sizes = {(one.into, one.name): one.size for one in weights}
+        sizes |= {("metrics", one.name): one.size for one in self.metric_weights}
+        return sum(size or 0 for size in sizes.values()), tuple(name for (_, name), size in sizes.items() if size is None)
 
     @property
     def _able(self) -> list[ModelPlan]:
