@@ -162,7 +162,8 @@ class DryRun:
         weights = [files for one in self._able for files in _needs(one).weights if not files.here]
         sizes = {(one.into, one.name): one.size for one in weights}
         sizes |= {("metrics", one.name): one.size for one in self.metric_weights}
-        return sum(size or 0 for size in sizes.values()), tuple(name for (_, name), size in sizes.items() if size is None)
+        unknown = tuple(name for (_, name), size in sizes.items() if size is None)
+        return sum(size or 0 for size in sizes.values()), unknown
 
     @property
     def _able(self) -> list[ModelPlan]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, requires
 from pathlib import Path
@@ -72,6 +72,7 @@ def copy_run(folder: Path, run: Run, into: Path, redact: Redaction, why_no_clips
         samples.append(_record(sample, redact, OF_SAMPLES))
     summary = run.summary.model_dump(mode="json", by_alias=True)
     estimates = [_estimate(one, redact) for one in run.summary.estimates]
+    _check_apart(run.summary.estimates, estimates)
     _write(into / MANIFEST, redacted_manifest(run.manifest, redact))
     _write(into / SUMMARY, redact.of(summary | {"estimates": ()}) | {"estimates": estimates})
     _write_lines(into / SAMPLES, samples)
@@ -130,9 +131,20 @@ def _record(one: Sample | Score | Estimate, redact: Redaction, same: tuple[str, 
 def _estimate(one: Estimate, redact: Redaction) -> dict[str, Any]:
     found = _record(one, redact, OF_ESTIMATES)
     if one.slice is not None:
-        (pair,) = redact.settings(dict([one.slice.split("=", 1)])).items()  # As the tags of prompts are.
+        (pair,) = redact.tags(dict([one.slice.split("=", 1)])).items()
         found["slice"] = "=".join(pair)
     return found
+
+
+def _check_apart(estimates: Sequence[Estimate], written: Sequence[Mapping[str, Any]]) -> None:
+    """Raises BenchError where two slices became one: of their numbers one would stand for both."""
+    before: dict[str | None, str | None] = {}
+    for one, record in zip(estimates, written, strict=True):
+        if (other := before.setdefault(record["slice"], one.slice)) != one.slice:
+            raise BenchError(
+                f"expected slices that stay apart, got {other!r} and {one.slice!r}, which become {record['slice']!r}: "
+                "their tag or value looks like a secret, a path or a host; rename it in a run of its own"
+            )
 
 
 def _prompt(prompt: Prompt, redact: Redaction) -> dict[str, Any]:
@@ -142,7 +154,7 @@ def _prompt(prompt: Prompt, redact: Redaction) -> dict[str, Any]:
     def named(one: dict[str, Any], *files: str) -> dict[str, Any]:
         return one | {name: redact(re.split(r"[/\\]", one[name])[-1]) for name in files if one.get(name)}
 
-    found = named(found, *FILES) | {"id": redact(prompt.id), "tags": redact.settings(prompt.tags)}
+    found = named(found, *FILES) | {"id": redact(prompt.id), "tags": redact.tags(prompt.tags)}
     if prompt.edit:
         found["edit"] = named(found["edit"], "clip")
     if prompt.speakers:

@@ -21,14 +21,16 @@ PUBLIC = ("huggingface.co", "github.com", "arxiv.org", "doi.org", "openreview.ne
 """Hosts whose addresses stay, without a query and whatever names a user in them."""
 NOBODY = {"root", "user", "admin", "ubuntu", "debian", "runner", "nobody"}
 """User names that name no person."""
-_LOCK = "secret|passw|passphrase|pwd|(?:^|[_-])pass(?:[_-]|$)|credential"
-LOCK = re.compile(_LOCK, re.IGNORECASE)
+LOCK = re.compile("secret|passw|passphrase|pwd|credential", re.IGNORECASE)
 """Names of settings whose numbers are secrets, too; a number of tokens is none."""
 SECRETIVE = re.compile(
-    f"(?:^|[_-]|api)keys?(?:[_-]|$)|(?-i:[a-z]Keys?(?![a-z]))|token(?!i[sz])|{_LOCK}|(?:^|[_-])auth|bearer|cookie",
+    "(?:^|[_-]|api)keys?$|[_-]keys?[_-]|(?-i:[a-z]Keys?(?![a-z]))|(?:^|[_-])pass$|(?:^|[_-])auth(?!or)"
+    f"|token(?!i[sz])|{LOCK.pattern}|bearer|cookie",
     re.IGNORECASE,
 )
 """Names of variables and settings whose values are secrets."""
+HARMLESS = {"key", "keys"}
+"""Those of them that are none as a prompt's tag, such as the key of a song."""
 LEAST_SECRET, LEAST_VALUE = 6, 12
 """Fewest characters of a secret, and of the value of any other variable: shorter ones are words of our own, too."""
 
@@ -38,7 +40,7 @@ _IS = r"\\*['\"]?\s*[:=\uff1a\uff1d]\s*"
 """What stands between a name and its value, in JSON within JSON, too."""
 _SECRET_NAME = (
     r"(?<![\w-])[\w-]*?(?:[_-]key|api ?key|access ?key|token|secret|passw|passphrase|pwd|credential)[\w-]*"
-    r"|(?<![\w-])key"
+    r"|(?<![\w-])(?:key|auth)|(?<![\w-])(?-i:[\w-]*[a-z]Key)"
 )
 _TOKENS = re.compile(
     rf"(?i:\b(?:cookie|authori[sz]ation){_IS}.*|(?<![\w-])[\w-]*?(?:passw|passphrase|pwd)[\w-]*{_IS}{_ANY_VALUE}"
@@ -168,6 +170,13 @@ class Redaction:
             if one is not None and SECRETIVE.search(key) and (LOCK.search(key) or not isinstance(one, int | float))
             else self.settings(one)
             for key, one in value.items()
+        }
+
+    def tags(self, given: Mapping[str, str]) -> dict[str, Any]:
+        """Returns the tags of a prompt, redacted as settings are."""
+        return {
+            self(name): self(value) if name.lower() in HARMLESS else self.settings({name: value})[self(name)]
+            for name, value in given.items()
         }
 
     def _shape(self, found: re.Match[str]) -> str:

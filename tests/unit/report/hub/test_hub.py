@@ -380,3 +380,13 @@ def test_tables_are_parquet_where_it_can_be_written_and_datasets_loads_them(run,
     loaded = datasets.load_dataset(str(folder), "scores", split="test", cache_dir=str(tmp_path / "cache"))
     assert loaded["value"][:] == [score.value for score in read_run(run).scores]
     assert datasets.load_dataset(str(folder), cache_dir=str(tmp_path / "cache"))["test"].num_rows == 6
+
+
+def test_slices_that_become_one_are_not_published(tmp_path):
+    made_run(tmp_path / "run", {"good": {"score": [1.0, 2.0]}}, [Clips("score")])
+    summary = json.loads((tmp_path / "run" / "summary.json").read_text())
+    twice = [one | {"slice": slice} for slice in ("voice=/a/b", "voice=/c/d") for one in summary["estimates"]]
+    (tmp_path / "run" / "summary.json").write_text(json.dumps(summary | {"estimates": summary["estimates"] + twice}))
+    with pytest.raises(BenchError, match="'voice=/a/b' and 'voice=/c/d', which become 'voice=PATH'"):
+        write_hub(tmp_path / "run", tmp_path / "hub")
+    assert not (tmp_path / "hub").exists()

@@ -49,6 +49,7 @@ PLAIN = Redaction(metrics=("lse_c",))
         ("no c2VjcmV0UGFzc3dvcmQ5OTk4 here", "no SECRET here"),
         (r'got {"error": "{\"token\": \"hunterP3pw\", \"n\": 1}"}', r'got {"error": "{\"SECRET, \"n\": 1}"}'),
         ("token\uff1ahunter2 password: 12345678, db_pwd='1'", "SECRET SECRET, SECRET"),
+        ("AccountKey=x;privateKey: y, auth: z", "SECRET;SECRET, SECRET"),
         ("login bob:pa$$w0rd@db.example.com", "login USER"),
         ("gpu7.acme.com:443 refused", "HOST refused"),
         ("https://huggingface.co/hf_abcdefghijklmnopqrst/x", "https://huggingface.co/SECRET/x"),
@@ -112,5 +113,12 @@ def test_settings_whose_names_tell_a_secret_keep_no_text():
         "keyframe": "x",
         "passes": 4,
         "monkey": "x",
+        "pass_rate": 0.2,
+        "encoder_pass": 1,
+        "key_frames": "every",
+        "author": "x",
     }
-    assert [PLAIN.settings(locked)[name] for name in locked] == ["SECRET"] * 4 + ["x", 4, "x"]
+    assert list(PLAIN.settings(locked).values()) == ["SECRET"] * 4 + ["x", 4, "x", 0.2, 1, "every", "x"]
+    assert PLAIN.tags({"key": "C minor", "author": "Ann", "api_key": "x", "voice": "/a/b"}) == {
+        "key": "C minor", "author": "Ann", "api_key": "SECRET", "voice": "PATH",
+    }  # fmt: skip
