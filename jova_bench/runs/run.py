@@ -125,7 +125,7 @@ def _run(
     if options.metrics is None:
         for fault in metric_faults(suite, profile):
             raise BenchError(fault)
-        # What is not measured yet is not chosen yet: whoever scores the clips may ask for less than is usual.
+        # What is not measured yet is not chosen yet: a later command may ask for less than is usual.
         names, left_out = usual(profile, context) if scoring else ((), ())
         names = tuple(dict.fromkeys((*names, *suite.metrics))) if scoring else ()
     # Wrong names are reported before any work.
