@@ -1,6 +1,6 @@
-"""Pictures of a report's pages for the README: `python benchmarks/report_shots.py RUN [OUT]` writes report-*.webp.
+"""Pictures of a report's pages for `docs/`: `python benchmarks/report_shots.py RUN [OUT]` writes report-*.webp.
 
-Needs the extras report and dev, and a Chromium.
+Those in `results/` are of the run that `make run` makes. Needs the extras report and dev, and a Chromium.
 """
 
 from __future__ import annotations
