@@ -61,9 +61,11 @@ def _table(board: Leaderboard, family: str, shown: Sequence[Column], of_part: st
     where = f"{board.about()['suite']} suite" + (f", {of_part}" if of_part else "")
     pairs = f"pairs of the {len(board.tested)} models of the run" if board.narrowed else "pairs"
     means = averages(shown, board.manifest)
+    there = any(one.ci for column in shown for one in column.cells.values())
+    intervals = ", with 95\\,\\% intervals" if there else ""
     caption = (
-        f"{escaped(family)} on the {escaped(where)}: {escaped(means)}, with 95\\,\\% "
-        "intervals; these checkpoints, not other trainings."
+        f"{escaped(family)} on the {escaped(where)}: {escaped(means)}{intervals}; "
+        "these checkpoints, not other trainings."
     )
     if any(column.identity in board.ranks for column in shown):
         caption += (

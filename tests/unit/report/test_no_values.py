@@ -30,6 +30,7 @@ def test_every_view_says_how_many_prompts_were_asked_and_why_none_has_a_value(fo
     assert all(f"No clip has a value: {label} ({why} (6 clips))." in whole for label, why in zip(
         ("WER", "FAD"), WHY.values(), strict=True
     ))  # fmt: skip
+    assert "intervals" not in whole
     assert "(3 asked)" in model_card(board, "jova")
 
 
