@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
+import socket
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from tempfile import mkdtemp
 
+from jova_baselines.external import checkout
 from jova_baselines.external.manifest import Manifest, Options
 from jova_baselines.external.present import Present
 from jova_baselines.external.texts import Option
@@ -71,8 +75,17 @@ class Home:
         return self.folder / "log"
 
     def log_file(self, model: str, device: str) -> Path:
-        """Returns the log of this process's worker: another may run the same model on the same device."""
-        return self.log / f"{model}-{device.replace(':', '')}-{os.getpid()}.log"
+        """Returns the log of this process's worker: others, of other machines too, may run the same on such a device.
+
+        It lies elsewhere where this folder, which users may share, cannot be written.
+        """
+        name = f"{model}-{device.replace(':', '')}-{socket.gethostname()}-{os.getpid()}.log"
+        try:
+            self.log.mkdir(parents=True, exist_ok=True)
+            (self.log / name).touch()
+        except OSError:
+            return _own(self.folder) / name
+        return self.log / name
 
 
 def of(manifest: Manifest) -> Home:
@@ -91,9 +104,11 @@ def recipe(manifest: Manifest) -> str:
 def missing(manifest: Manifest) -> str | None:
     """Returns what the baseline lacks and the command that gets it; None if it lacks nothing."""
     home, parts = of(manifest), []
-    code = _missing_code(manifest, home)
-    if code:
-        parts.append(f"{code}: jova-bench baselines setup {manifest.name}")
+    try:
+        if code := _missing_code(manifest, home):
+            parts.append(f"{code}: jova-bench baselines setup {manifest.name}")
+    except BenchError as error:  # Set-up cannot help there.
+        parts.append(str(error))
     absent = missing_weights(manifest)
     if absent:
         names = ", ".join(absent[:3]) + (f" and {len(absent) - 3} more" if len(absent) > 3 else "")
@@ -115,12 +130,12 @@ def fetch_command(manifest: Manifest) -> str:
 def _missing_code(manifest: Manifest, home: Home) -> str:
     parts = []
     if manifest.source is not None:
-        commit = head(home.checkout)
+        commit = checkout.head(home.checkout)
         if commit is None:
             parts.append("checkout missing")
         elif commit != manifest.source.commit:
             parts.append(f"checkout at {commit[:7]} instead of {manifest.source.commit[:7]}")
-        elif modified(home.checkout):
+        elif checkout.modified(home.checkout):
             parts.append(f"checkout modified (git -C {home.checkout} diff)")
     if manifest.environment is not None:
         if not home.python.exists() or not home.installed.is_file():
@@ -128,16 +143,6 @@ def _missing_code(manifest: Manifest, home: Home) -> str:
         elif home.installed.read_text(encoding="utf-8").strip() != recipe(manifest):
             parts.append("environment made by another recipe")
     return ", ".join(parts)
-
-
-def head(checkout: Path) -> str | None:
-    """Returns the commit that is checked out; None if there is no checkout."""
-    return _git(checkout, "rev-parse", "HEAD") if (checkout / ".git").exists() else None
-
-
-def modified(checkout: Path) -> bool:
-    """Returns whether a file of the commit was changed: such code is not what the manifest names."""
-    return bool(_git(checkout, "status", "--porcelain", "--untracked-files=no"))
 
 
 def present(manifest: Manifest) -> Present:
@@ -170,16 +175,33 @@ def show_by_name(manifest: Manifest) -> dict[str, str]:
         Environment variables for the worker.
     """
     home, named = of(manifest), [one for one in manifest.weights if one.by_name]
+    if not named:
+        return {}
+    hub = home.hub
+    try:
+        _link(named, home.weights, hub)
+    except OSError:
+        hub = _own(home.folder) / "hub"
+        _link(named, home.weights, hub)
+    return {"HF_HUB_CACHE": str(hub.resolve())}
+
+
+def _link(named: Sequence[Weights], weights: Path, hub: Path) -> None:
     for one in named:
         assert one.hub is not None  # checked when the manifest was read
-        repository = home.hub / f"models--{one.hub.replace('/', '--')}"
+        repository = hub / f"models--{one.hub.replace('/', '--')}"
         link, main = repository / "snapshots" / one.revision, repository / "refs" / "main"
         for folder in (link.parent, main.parent):
             folder.mkdir(parents=True, exist_ok=True)
-        _point(link, (home.weights / one.folder).resolve())
+        _point(link, (weights / one.folder).resolve())
         # A caller that names no revision gets this one.
         write_file(main, one.revision)
-    return {"HF_HUB_CACHE": str(home.hub.resolve())} if named else {}
+
+
+@cache
+def _own(folder: Path) -> Path:
+    """Makes a temporary folder of this process, for what has no place in a baseline's folder that cannot be written."""
+    return Path(mkdtemp(prefix=f"jova-bench-{folder.name}-"))
 
 
 def _point(link: Path, target: Path) -> None:
@@ -240,12 +262,3 @@ def _typed(path: Path, name: str, default: Option, value: object) -> Option:
     if type(value) is not type(default) or not isinstance(value, bool | int | float | str):
         raise BenchError(f"{path}: {name}: expected {type(default).__name__}, got {shown(value)}")
     return value
-
-
-def _git(checkout: Path, *arguments: str) -> str | None:
-    """Returns a git command's output; None if it fails."""
-    try:
-        done = subprocess.run(["git", "-C", str(checkout), *arguments], capture_output=True, timeout=60, check=True)
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return done.stdout.decode(errors="replace").strip()

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from jova_baselines.external import home
+from jova_baselines.external import checkout, home
 from jova_baselines.external.manifest import Manifest
 from jova_baselines.external.present import Present
 from jova_baselines.external.weights import Weights
@@ -37,10 +37,10 @@ def code(manifest: Manifest) -> list[Step]:
     """Returns the steps that check out the code and make the environment; those already done are left out.
 
     Raises:
-        BenchError: neither the interpreter nor `uv`, which fetches one, is there.
+        BenchError: git cannot read the checkout; neither the interpreter nor `uv`, which fetches one, is there.
     """
     where, steps = home.of(manifest), []
-    if manifest.source is not None and home.head(where.checkout) != manifest.source.commit:
+    if manifest.source is not None and checkout.head(where.checkout) != manifest.source.commit:
         git = ("git", "-C", str(where.checkout))
         steps += [
             Step((*git, "init", "--quiet"), where.checkout),

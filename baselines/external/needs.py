@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
-from jova_baselines.external import home
+from jova_baselines.external import checkout, home
 from jova_baselines.external.manifest import Manifest
 from jova_baselines.external.present import Present
 from jova_baselines.external.weights import Weights
+from jova_bench.errors import BenchError
 from jova_bench.models.requirements import PublishedSpeed, Requirements, WeightFiles
 
 
@@ -15,7 +17,7 @@ def requirements(manifest: Manifest) -> Requirements:
     """Returns weights with sizes and licences, memory, published times, and the command that fetches the rest."""
     where = home.of(manifest)
     unsized = []
-    if manifest.source is not None and home.head(where.checkout) != manifest.source.commit:
+    if manifest.source is not None and _is_to_fetch(where.checkout, manifest.source.commit):
         unsized.append("checkout")
     if manifest.environment is not None and not where.installed.is_file():
         unsized.append("environment")
@@ -43,6 +45,13 @@ def joined(first: Requirements, second: Requirements) -> Requirements:
         unsized=(*first.unsized, *second.unsized),
         setup=" && ".join(filter(None, (first.setup, second.setup))) or None,
     )
+
+
+def _is_to_fetch(folder: Path, commit: str) -> bool:
+    try:
+        return checkout.head(folder) != commit
+    except BenchError:  # `home.missing` tells it: no set-up would help.
+        return False
 
 
 def _weights(one: Weights, found: Present, into: str) -> WeightFiles:

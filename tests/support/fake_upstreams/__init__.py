@@ -4,9 +4,11 @@
 own. Signatures are held to `support/upstream_api_facts` by `unit/baselines/test_upstream_api.py`.
 """
 
+import hashlib
 import json
 import shutil
 import sys
+import zlib
 from pathlib import Path
 
 from jova_baselines.external import home
@@ -41,9 +43,7 @@ def fill(manifest, where):
     """Makes the folder of a baseline look as `jova_baselines.setup` leaves it."""
     shutil.copytree(FAKES / manifest.name, where.checkout)
     shutil.copy(FAKES / "acts.py", where.checkout)
-    for inside in ("objects", "refs"):
-        (where.checkout / ".git" / inside).mkdir(parents=True)
-    (where.checkout / ".git" / "HEAD").write_text(f"{manifest.source.commit}\n")
+    _check_out(where.checkout / ".git", manifest.source.commit)
     where.python.parent.mkdir(parents=True)
     where.python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
     where.python.chmod(0o755)
@@ -61,6 +61,21 @@ def impatient(monkeypatch):
     monkeypatch.setattr(
         Worker, "_request", lambda self, asked, limit: request(self, asked, 0.5 if "[hang]" in str(asked) else limit)
     )
+
+
+def _check_out(repository, commit):
+    """Makes what git takes for a clean checkout of a commit that is not here: one without files stands for it."""
+    content = b"tree 4b825dc642cb6eb9a060e54bf8d69288fbee4904\nauthor a <a> 0 +0000\ncommitter a <a> 0 +0000\n\n"
+    content = b"commit %d\0" % len(content) + content
+    digest = hashlib.sha1(content, usedforsecurity=False).hexdigest()
+    files = {
+        "HEAD": commit.encode(),
+        f"refs/replace/{commit}": digest.encode(),
+        f"objects/{digest[:2]}/{digest[2:]}": zlib.compress(content),
+    }
+    for name, content in files.items():
+        (repository / name).parent.mkdir(parents=True, exist_ok=True)
+        (repository / name).write_bytes(content)
 
 
 def calls(baseline):

@@ -6,8 +6,9 @@ import sys
 import pytest
 
 from jova_baselines import setup
-from jova_baselines.external import home, install
+from jova_baselines.external import checkout, home, install
 from jova_baselines.external.manifest import load
+from jova_baselines.external.needs import requirements
 from jova_bench import cli
 from jova_bench.assets import table as assets
 from jova_bench.errors import BenchError
@@ -81,7 +82,7 @@ def test_a_step_that_fails_ends_it_and_the_environment_is_done_with_its_last_ste
     assert [step.writes is not None for step in steps] == [False] * 8 + [True]
 
 
-def test_a_checkout_is_made_at_its_commit_and_a_change_of_it_is_found(tmp_path, folder, capsys):
+def test_a_checkout_is_made_at_its_commit_and_a_change_of_it_is_found(tmp_path, folder, monkeypatch):
     upstream = tmp_path / "upstream"
     upstream.mkdir()
 
@@ -102,9 +103,11 @@ def test_a_checkout_is_made_at_its_commit_and_a_change_of_it_is_found(tmp_path, 
     manifest = manifest.model_copy(update={"source": source})
     where = home.of(manifest)
     steps = install.code(manifest)
+    assert setup.carry_out(steps[0]) == 0
+    assert install.code(manifest) == steps  # Nothing is checked out yet.
     assert [setup.carry_out(step) for step in steps[:3]] == [0, 0, 0]
     assert (where.checkout / "model.py").read_text() == "1\n"
-    assert home.head(where.checkout) == first
+    assert checkout.head(where.checkout) == first
     where.python.parent.mkdir(parents=True)
     where.python.touch()
     where.installed.write_text(home.recipe(manifest))
@@ -112,6 +115,17 @@ def test_a_checkout_is_made_at_its_commit_and_a_change_of_it_is_found(tmp_path, 
     assert home.missing(manifest).startswith("weights missing (Ovi/model_960x960.safetensors, ")
     (where.checkout / "model.py").write_text("3\n")
     assert home.missing(manifest).startswith(f"checkout modified (git -C {where.checkout} diff): ")
+    with monkeypatch.context() as patch:
+        patch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")  # Git's own: as if a colleague had made it.
+        assert home.missing(manifest).startswith("checkout modified")
+        patch.setattr(checkout, "GIT_S", 0.0)
+        unread = f"git cannot read {where.checkout}: no answer within 0 s"
+        assert home.missing(manifest).startswith(f"{unread}; weights missing")
+        assert requirements(manifest).unsized == ()
+        with pytest.raises(BenchError, match=unread):
+            install.code(manifest)
+        with pytest.raises(BenchError, match=unread):  # And not: unmodified.
+            checkout.modified(where.checkout)
     other = manifest.model_copy(update={"source": source.model_copy(update={"commit": "f" * 40})})
     assert f"checkout at {first[:7]} instead of fffffff, environment made by another recipe" in home.missing(other)
 

@@ -1,5 +1,7 @@
 """The folder of an external model: what is missing in it, and what its weights are called by."""
 
+import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -17,7 +19,7 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path / "assets"))
 
 
-def test_what_upstream_asks_the_hubs_library_for_by_name_is_found_there():
+def test_what_upstream_asks_the_hubs_library_for_by_name_is_found_there(tmp_path, monkeypatch):
     """By huggingface_hub itself, which is told to fetch nothing."""
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import LocalEntryNotFoundError
@@ -28,8 +30,13 @@ def test_what_upstream_asks_the_hubs_library_for_by_name_is_found_there():
     file = home.of(manifest).weights / "in" / "x.bin"
     file.parent.mkdir(parents=True)
     file.write_bytes(b"weights")
-    for _ in range(2):  # Every process of the harness does so.
-        cache = home.show_by_name(manifest)["HF_HUB_CACHE"]
+    caches = [home.show_by_name(manifest)["HF_HUB_CACHE"] for _ in range(2)]  # Every process of the harness does so.
+    assert caches == [str(home.of(manifest).hub)] * 2
+    shutil.rmtree(caches[0])
+    home.of(manifest).hub.touch()  # Nothing can be made in it, by root neither: a folder that others share.
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    cache = home.show_by_name(manifest)["HF_HUB_CACHE"]
+    assert cache == home.show_by_name(manifest)["HF_HUB_CACHE"] != caches[0]
     for asked in ({"repo_id": "a/b"}, {"repo_id": "a/c", "revision": "c" * 40}, {"repo_id": "a/c"}):
         found = hf_hub_download(**asked, filename="x.bin", cache_dir=cache, local_files_only=True)
         assert Path(found).read_bytes() == b"weights"

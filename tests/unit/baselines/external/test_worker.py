@@ -1,8 +1,10 @@
 """The real worker of a baseline against a fake of its upstream: deaths, hangs, noise, and what becomes of the rest."""
 
 import os
+import socket
 import subprocess
 import sys
+import tempfile
 import time
 
 import pytest
@@ -167,7 +169,19 @@ def running(pid):
 
 def test_processes_that_run_the_same_model_write_logs_of_their_own(baseline, monkeypatch):
     log = baseline.worker.command.log
-    assert log.name == f"ovi-cpu-{os.getpid()}.log"
+    assert log.name == f"ovi-cpu-{socket.gethostname()}-{os.getpid()}.log"
     monkeypatch.setattr(os, "getpid", lambda: 1)
+    monkeypatch.setattr(socket, "gethostname", lambda: "node2")  # A job's container has the same number there.
     monkeypatch.delitem(vars(baseline), "worker")
-    assert baseline.worker.command.log == log.with_name("ovi-cpu-1.log")
+    assert baseline.worker.command.log == log.with_name("ovi-cpu-node2-1.log")
+
+
+def test_a_shared_folder_that_cannot_be_written_keeps_no_log(tmp_path, baseline, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    log = tmp_path / "assets/baselines/ovi/log"
+    log.touch()  # Nothing can be made in it, by root neither.
+    samples, _ = made(tmp_path, baseline, "[exit]")
+    assert samples["p0", 0].reason.startswith("the worker ended with 137: ")
+    (own,) = tmp_path.glob("jova-bench-ovi-*/ovi-cpu-*.log")
+    assert "terminate called" in own.read_text()
+    assert log.read_bytes() == b""
