@@ -17,6 +17,9 @@ OUTSIDE_HINT = 'read_clip(path, suite="embedded") reads clips of that suite; pro
 IN_DOMAIN_HINT = 'in_domain=True is for that suite\'s clips, 64 x 64 pixels at 25 fps; profile="standard" judges others'
 """What to do about it in Python, and in a training loop; no part of the reason, which files keep."""
 
+MOST = 2000
+"""Maximum number of characters of a reason: tables repeat it for every metric."""
+
 EXIT_OK, EXIT_USAGE, EXIT_REGRESSION, EXIT_NOT_COMPARABLE, EXIT_INCOMPLETE = 0, 2, 3, 4, 5
 
 
@@ -59,10 +62,11 @@ class UnfitClip(BenchError):
 
 
 def reason_of(error: BaseException) -> str:
-    """Returns an exception as one line of a record: our own messages alone, other errors with their type."""
+    """Returns an exception as one line of a record, cut to `MOST`: our own messages alone, others with their type."""
     if isinstance(error, ValidationError):
         text = f"{error.title}: {fault(error)}"
     else:
         ours = isinstance(error, BenchError | Undefined | Unavailable | Refused)
         text = str(error) if ours else f"{type(error).__name__}: {error}"
-    return " ".join(printable(text).split())
+    text = " ".join(printable(text).split())
+    return text if len(text) <= MOST else f"{text[:MOST]}... ({len(text):,} characters)"

@@ -7,7 +7,8 @@ stdout is redirected to stderr, and stdin is empty.
 The worker defines `load(weights, device, options) -> model` and `generate(model, seed, folder, **arguments) -> dict`.
 A result has `frames` ((T, H, W, 3) uint8, or floats in [-1, 1]) and `fps`, or `file`, a clip that the upstream wrote;
 and `audio` ((N,) or (channels, N) floats) with `rate_hz`, beside frames if the model generates audio, or alone if it
-generates only audio. Arrays may be tensors. A model that declines a prompt returns `{"refused": REASON}` instead.
+generates only audio. Arrays may be tensors. A model that declines a prompt returns `{"refused": REASON}` instead;
+no reason (None) beside a result is no refusal.
 """
 
 from __future__ import annotations
@@ -128,12 +129,12 @@ class Worker:
         self.answered = False
         made = self.module.generate(self.model, seed=request["seed"], folder=folder, **request["arguments"])
         self.answered = True
-        if isinstance(made, dict) and "refused" in made:
+        if isinstance(made, dict) and made.get("refused"):
             return {"refused": str(made["refused"])}
         if not isinstance(made, dict) or not arrays.is_whole(made):
             found = sorted(made) if isinstance(made, dict) else repr(made)
             raise TypeError(f"expected a result with either frames, a file or sound alone, got {found}")
-        result = {key: value for key, value in made.items() if key not in ("frames", "audio")}
+        result = {key: value for key, value in made.items() if key not in ("frames", "audio", "refused")}
         if "frames" in made:
             result["frames"] = arrays.save(Path(folder, "frames.npy"), arrays.pixels(made["frames"]))
         if made.get("audio") is not None:

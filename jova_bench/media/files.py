@@ -148,6 +148,10 @@ def write(
     suffixes = (".wav", ".flac") if clip.frames is None else (".mp4",)
     if path.suffix not in suffixes:
         raise BenchError(f"expected a name that ends in {' or '.join(suffixes)}, got {shown_path(path)}; rename it")
+    if clip.audio is not None and len(clip.audio) > clip.audio.shape[1]:
+        raise BenchError(
+            f"expected (channels, N), got {clip.audio.shape}: more channels than samples; transpose it (`audio.T`)"
+        )
     halved = codec.pixels == "yuv420p"  # 4:2:0
     if halved and clip.frames is not None and (clip.frames.shape[1] % 2 or clip.frames.shape[2] % 2):
         height, width = clip.frames.shape[1:3]

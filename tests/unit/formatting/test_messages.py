@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from pydantic import Field, ValidationError
 
-from jova_bench.errors import BenchError, reason_of
+from jova_bench.errors import BenchError, Refused, reason_of
 from jova_bench.formatting.messages import LONGEST, faults_of, shown
 from jova_bench.records import Record
 
@@ -70,3 +70,5 @@ def test_a_field_that_does_not_fit_is_one_fault_in_our_words(fields, faults):
 def test_the_reason_of_an_error_is_one_line():
     assert reason_of(BenchError("two\nlines")) == "two lines"
     assert reason_of(KeyError("x")) == "KeyError: 'x'"
+    # Tables repeat it for every metric.
+    assert reason_of(Refused("no " * 300_000)) == f"{'no ' * 666}no... (899,999 characters)"

@@ -243,6 +243,8 @@ def test_what_cannot_be_written(tmp_path):
         write(tmp_path / "clip.mp4", None, FPS, None, RATE)
     with pytest.raises(BenchError, match=r"in \[-1, 1\], got a peak of 2999; divide whole numbers"):
         write(tmp_path / "clip.mp4", frames, FPS, audio * np.float32(32768), RATE)
+    with pytest.raises(BenchError, match=r"\(channels, N\), got \(3200, 2\): more channels .*transpose it"):
+        write(tmp_path / "clip.mp4", frames, FPS, noise(3200, channels=2).T, RATE)
     for rate in (float("nan"), 16000.5, 0, -1):
         with pytest.raises(BenchError, match="whole rate > 0"):
             write(tmp_path / "clip.mp4", frames, FPS, audio, rate)

@@ -55,10 +55,16 @@ def test_a_refusal_is_an_answer(tmp_path):
     asked = worker({"refused": "no faces"})
     assert asked.generate({"seed": 3, "folder": str(tmp_path), "arguments": {}}) == {"refused": "no faces"}
     assert asked.answered
+    # A worker may say of every prompt whether it was refused.
+    frames = {"frames": np.zeros((2, 4, 4, 3), np.uint8), "fps": 24}
+    for no in (None, False, ""):
+        made = worker({**frames, "refused": no}).generate({"seed": 3, "folder": str(tmp_path), "arguments": {}})
+        assert made.keys() == {"frames", "fps", "peak_memory_bytes"}
 
 
 @pytest.mark.parametrize(
-    "result", [None, {}, {"frames": np.zeros(1), "file": "x.mp4"}, {"audio": None}, {"fps": 25}, "x.mp4"]
+    "result",
+    [None, {}, {"refused": None}, {"frames": np.zeros(1), "file": "x.mp4"}, {"audio": None}, {"fps": 25}, "x.mp4"],
 )
 def test_a_worker_that_gives_something_else_has_failed(tmp_path, result):
     request = {"seed": 0, "folder": str(tmp_path), "arguments": {}}
