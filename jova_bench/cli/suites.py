@@ -73,7 +73,7 @@ def add(verbs: Verbs) -> None:
     check = add_verb(
         own, "validate", "report every fault of a prompt file and its suite.toml", VALIDATE_EXAMPLES, _validate
     )
-    check.add_argument("file", metavar="FILE", help="prompt file, or the folder of a suite")
+    check.add_argument("file", metavar="FILE", help="prompt file, the folder of a suite, or hf:ORG/NAME@REVISION")
 
 
 def _import(args: argparse.Namespace) -> int:
@@ -125,6 +125,7 @@ def _pull(args: argparse.Namespace) -> int:
                 hint = suggest(name, known, "jova-bench ls suites")
                 raise BenchError(f"expected a public suite or {PREFIX}ORG/NAME@REVISION, got {shown(name)}; {hint}")
             suite = load_suite(name)
+            suite.reference_folder()
             licence = suite.licence or "not stated"
             show(f"{name}: {len(suite.prompts)} prompts, digest {shortened(suite.digest)}, licence {licence}\n")
         except BenchError as error:
@@ -156,12 +157,15 @@ def _say_faults(faults: Sequence[tuple[str, str]]) -> None:
 
 
 def _validate(args: argparse.Namespace) -> int:
+    from jova_bench.progress import meter
     from jova_bench.runs.suite_faults import suite_faults
     from jova_bench.suites.edits import edit_faults
+    from jova_bench.suites.hub import PREFIX, pulled
     from jova_bench.suites.loading import load_suite
     from jova_bench.suites.prompt_file import prompt_file, read_prompts
 
-    path = prompt_file(Path(args.file))
+    of_hub = args.file.startswith(PREFIX)
+    path = prompt_file(pulled(args.file, meter).folder if of_hub else Path(args.file))
     prompts, faults = read_prompts(path, edit_faults)
     if not faults:
         suite = load_suite(path)

@@ -91,6 +91,11 @@ def pulled(address: str, meter: Meter, again: bool = False) -> Pulled:
     if commit and (place / f"{commit}.json").is_file():
         origin = as_record(Origin, read_json(place / f"{commit}.json"), str(place / f"{commit}.json"))
         return Pulled(place / commit, origin)
+    if offline() and (was := known.get(revision)) and (place / f"{was}.json").is_file():
+        raise BenchError(
+            f"offline: which commit {address} is now cannot be asked; it was {was}, which is here; "
+            f"unset {OFFLINE_VARIABLE} to ask"
+        )
     if offline():
         raise BenchError(f"offline: {address} is not in {place}; unset {OFFLINE_VARIABLE} to download it")
     with pulling(place):

@@ -175,6 +175,24 @@ def test_what_is_private_or_not_there_is_told(talks):
         load_suite("hf:my-lab/talks@v9")
 
 
+def test_without_the_network_a_pull_says_what_is_here_and_a_suite_is_validated(talks, capsys, monkeypatch):
+    load_suite(MAIN)
+    monkeypatch.setenv("JOVA_BENCH_OFFLINE", "1")
+    capsys.readouterr()
+    code, _, err = call(capsys, "suites", "pull", MAIN)
+    now = f"which commit {MAIN} is now cannot be asked; it was {COMMIT}, which is here"
+    assert (code, err) == (2, f"jova-bench: offline: {now}; unset JOVA_BENCH_OFFLINE to ask\n")
+    assert call(capsys, "suites", "pull", FIXED)[0] == 0
+    code, out, _ = call(capsys, "suites", "validate", MAIN)
+    assert (code, out.partition(";")[0]) == (0, "talks: 2 prompts, 1 with transcript, 1 with reference")
+
+
+def test_a_pull_of_a_reference_set_that_is_no_folder_fails(talks, capsys):
+    talks.files["suite.toml"] = INFO.replace(b'"real"', b'"real/../real"')
+    code, _, err = call(capsys, "suites", "pull", FIXED)
+    assert (code, "reference_set: expected a folder of real clips, got '" in err) == (2, True)
+
+
 def test_a_file_that_changed_since_is_told(talks):
     load_suite(MAIN)
     place = assets_folder() / f"suites/hub/my-lab/talks/{COMMIT}"
