@@ -7,8 +7,9 @@ clips by another model than it is asked for is kept beside them, so that no othe
 
 from __future__ import annotations
 
+import os
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
@@ -54,6 +55,10 @@ class Alias(Record):
 
 
 Kept = TypeVar("Kept", Job, Alias)
+_Version = tuple[int, int, int]
+"""Number, time and size of a file: one that takes the place of another has another number, or time."""
+_JobId = tuple[object, object]
+"""A server, and the id that it gave a job, as they stand in a file."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +66,8 @@ class Jobs:
     """The jobs of one model in a run."""
 
     folder: Path
+    _known: dict[str, tuple[_Version, _JobId]] = field(default_factory=dict, compare=False, repr=False)
+    """Ids of jobs by the path of their file, and which version of the file that is of."""
 
     def find(self, wanted: Job) -> Job | None:
         """Returns the job that was created for this, or begun; None where there is none.
@@ -88,14 +95,28 @@ class Jobs:
     def other(self, job: Job) -> Path | None:
         """Returns the file of another job of the run, of any model, with this one's id on its server; None without."""
         own = self._path(job.prompt_id, job.seed)
-        for path in self.folder.parent.glob("*/*.json"):
-            try:
-                found = None if path == own else read_json(path)
-            except BenchError:  # A damaged one is said where it is asked for.
-                continue
-            if isinstance(found, dict) and (found.get("server"), found.get("id")) == (job.server, job.id):
-                return path
+        for model in sorted(path for path in self.folder.parent.iterdir() if path.is_dir()):
+            with os.scandir(model) as files:
+                for file in files:
+                    if self._id_in(file) == (job.server, job.id) and Path(file.path) != own:
+                        return Path(file.path)
         return None
+
+    def _id_in(self, file: os.DirEntry[str]) -> _JobId | None:
+        """Returns the id in the file of a job, which is read where it is another than when it was last asked for."""
+        if not file.name.endswith(".json"):
+            return None
+        try:
+            now = file.stat()
+            version = now.st_ino, now.st_mtime_ns, now.st_size
+            known = self._known.get(file.path)
+            if known is None or known[0] != version:
+                found = read_json(Path(file.path))
+                job = found if isinstance(found, dict) else {}
+                known = self._known[file.path] = version, (job.get("server"), job.get("id"))
+        except (OSError, BenchError):  # Another process removed it; a damaged one is said where it is asked for.
+            return None
+        return known[1]
 
     def has(self, prompt_id: str, seed: int) -> bool:
         """Returns whether a server gave a job of this prompt and seed an id. Raises BenchError for a damaged file."""

@@ -1,7 +1,12 @@
 """Ids of jobs: of two jobs, of another job than was asked for, and with the key in them. No clip is another's."""
 
+from pathlib import Path
+
 import pytest
 
+from jova_baselines.served import jobs
+from jova_baselines.served.jobs import Job, Jobs
+from jova_bench.files.reading import read_json
 from support.video_server import DROP, KEY, NAME, Made
 
 
@@ -48,6 +53,22 @@ def test_jobs_of_two_servers_may_have_one_id(at, made, tmp_path):
     kept.with_name("b.0.json").write_text(kept.read_text().replace(at.url, "http://other:8091"))
     kept.with_name("c.0.json").write_text("{")
     assert [one.status for one in made("a")] == ["ok"]
+
+
+def test_a_run_of_many_clips_reads_the_file_of_a_job_once(tmp_path, monkeypatch):
+    fields = {"server": "http://a", "model": "m", "seed": 0, "request": "r", "key": "k"}
+    (one, two), first = [Jobs(tmp_path / "jobs" / name) for name in "mn"], Job(**fields, prompt_id="p0", id="job-0")
+    kept = [one.keep(first), *(two.keep(Job(**fields, prompt_id=f"p{k}", id=f"job-{k}")) for k in range(1, 5))]
+    read = []
+    monkeypatch.setattr(jobs, "read_json", lambda path: read.append(Path(path).stem) or read_json(path))
+    assert [one.other(job) for job in (first, kept[4])] == [None, two.folder / "p4.0.json"]
+    assert sorted(read) == [f"p{k}.0" for k in range(5)]
+    assert [one.other(first) for _ in range(3)] == [None] * 3
+    two.keep(kept[2].model_copy(update={"id": "job-0"}))  # By another process, while this one makes clips.
+    assert one.other(first) == two.folder / "p2.0.json"
+    assert sorted(read) == ["p0.0", "p1.0", "p2.0", "p2.0", "p3.0", "p4.0"]
+    two.forget("p2", 0)
+    assert one.other(first) is None
 
 
 @pytest.mark.parametrize("status", ["failed", "completed", "blocked", "queued"])
