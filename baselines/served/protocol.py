@@ -64,6 +64,8 @@ def read_job(answer: Any) -> JobState | None:
     """Reads an answer to create or retrieve; None if it is not about a job."""
     if not isinstance(answer, dict) or not isinstance(answer.get("id"), str | int) or not str(answer["id"]):
         return None
+    if "\ufffd" in str(answer["id"]):  # A character of it got lost: by what is left no job can be asked for.
+        return None
     word = answer.get("status")
     if not isinstance(word, str):
         return None

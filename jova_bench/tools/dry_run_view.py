@@ -84,7 +84,7 @@ def _row(plan: DryRun, one: ModelPlan) -> list[str]:
         _memory(one),
         _seconds(one),
         UNKNOWN if hours is None else f"{_about(one)}{hours:.3g}",
-        _price(one, price),
+        _price(plan, one, price),
     ]
 
 
@@ -202,9 +202,11 @@ def _money(price: float) -> str:
     return f"{price:,.2f}" if price < LONG_PRICE else f"{price:.3g}"
 
 
-def _price(one: ModelPlan, price: float | None) -> str:
+def _price(plan: DryRun, one: ModelPlan, price: float | None) -> str:
     if price is None:
-        return "" if one.device_hours is not None else UNKNOWN
+        # What a server asks is not the price of an hour of a device.
+        asked = plan.price_per_hour is not None or one.at_once is not None
+        return UNKNOWN if asked and one.device_hours is None else ""
     about = _about(one) * (one.price_per_clip is None)
     return f"{about}{_money(price)} {one.currency or ''}".rstrip()
 

@@ -30,6 +30,11 @@ _TOO_MANY = 429
 """Status of a server that is busy and has done nothing."""
 _DENIED = (401, 403)
 
+_ESCAPE = re.compile(
+    r"\\u[dD][89abAB][\da-fA-F]{2}\\u[dD][c-fC-F][\da-fA-F]{2}|(?P<half>\\u[dD][89a-fA-F][\da-fA-F]{2})|\\."
+)
+"""A pair, a half or any other escape, each whole: of an escaped backslash no half begins."""
+
 Read = TypeVar("Read")
 
 
@@ -155,7 +160,7 @@ class ModelServer:
         if len(content) > self.largest_bytes:
             raise NoAnswer(f"{self.by}: expected an answer of at most {self.largest_bytes} bytes, got more")
         try:
-            return parse_json(content.decode(errors="replace"), self.by, pairs)
+            return parse_json(_text(content), self.by, pairs)
         except BenchError as error:
             raise NoAnswer(self.blotted(str(error))) from error
 
@@ -184,7 +189,7 @@ class ModelServer:
         status = response.status_code
         try:
             content = b"null" if status == _DENIED[0] else content_of(response, self.largest_bytes)
-            found = parse_json(content.decode(errors="replace"), "answer")
+            found = parse_json(_text(content), "answer")
         except (BenchError, OSError, httpx2.HTTPError):  # The status says enough.
             found = None
         set_it = f"set {self.key_variable}" if self._gets_key() else f"{self.key_variable} is not for this server"
@@ -206,6 +211,11 @@ def content_of(response: httpx2.Response, most: int) -> bytes:
         if len(content) > most:
             break
     return bytes(content[:most])
+
+
+def _text(content: bytes) -> str:
+    r"""Decodes JSON: bytes and halves of pairs that are no character become `\ufffd`, as most stand in messages."""
+    return _ESCAPE.sub(lambda found: r"\ufffd" if found["half"] else found[0], content.decode(errors="replace"))
 
 
 def _origin(url: str) -> httpx2.Origin | None:

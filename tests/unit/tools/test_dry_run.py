@@ -95,6 +95,8 @@ def test_a_published_time_of_other_clips_is_told_and_not_used(tmp_path):
     found = plan(tmp_path, [film, Tones("tones")])
     assert [(one.seconds, found.hours(one), found.price(one)) for one in found.models] == [(None, None, None)] * 2
     assert view.rows(found)[-1][7:] == ["at least 0", ""]
+    assert [row[8] for row in view.rows(found)[:2]] == ["unknown"] * 2
+    assert [row[8] for row in view.rows(replace(found, price_per_hour=None))[:2]] == ["", ""]  # Nobody asked.
     assert "without film, tones" in view.title(found)[-1]
     lines = "\n".join(view.notes(found, "tiny"))
     assert "time: unknown for these clips; 0.1 device hours if they were like one that was published: 90 s" in lines

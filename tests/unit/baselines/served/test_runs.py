@@ -154,6 +154,22 @@ def test_a_job_that_is_blocked_without_another_word_is_a_refusal(at, made):
     assert (found.status, found.reason) == ("refused", "by vllm 0.30.0: 'blocked'")
 
 
+def test_half_a_character_in_what_a_server_says_loses_no_answer(at, made):
+    said = {"message": "bad \ud800 thing", "\udc00": ["\\ud800 \ud83d\ude00"]}
+    at.state = lambda number: {"status": "failed", "error": {**said, "code": "content_policy_violation"}}
+    (found,) = made("a")
+    assert (found.status, found.reason) == ("refused", "by vllm 0.30.0: 'bad \ufffd thing'")
+    at.state = lambda number: {"status": "failed", "error": said}
+    assert [one.reason.rpartition(": ")[2] for one in made("b", out="other")] == ["'bad \ufffd thing'"]
+    at.state = lambda number: {"status": "completed"}
+    assert [(one.status, len(at.created)) for one in made("b", out="other")] == [("ok", 3)]  # The failed job was over.
+    at.once["create"] = [(400, {}, {"error": {"code": "content_policy_violation", "message": "\udc00"}})]
+    assert [one.status for one in made("d", out="fourth")] == ["refused"]
+    at.once["create"] = [Made((200, {}, {"id": "\ud800", "status": "queued"}))]
+    (found,) = made("c", out="third")  # By such an id no job can be asked for.
+    assert "expected a job with id and status, got " in found.reason
+
+
 def test_what_a_server_does_not_state_is_not_made_up(at, made):
     at.listed = at.version = None
     assert [one.model for one in made("a")] == ["talker-2-via-127.0.0.1"]
