@@ -44,21 +44,25 @@ def collect(device: str, name: str = "") -> Provenance:
 def git_state(checkout: Path) -> dict[str, str | None]:
     """Returns the commit, and a digest of how the code differs from it (changes and new files); None if unknown."""
     unknown: dict[str, str | None] = {"git_commit": None, "git_dirty": None}
-    top = _git(checkout, "rev-parse", "--show-toplevel")
-    # An installed package may lie inside some other project's checkout, whose commit says nothing about it.
-    if top is None or Path(os.fsdecode(top).rstrip("\n")).resolve() != checkout.resolve():
+    found = _git(checkout, "rev-parse", "--show-toplevel", "HEAD")
+    if found is None:
         return unknown
-    commit = _git(checkout, "rev-parse", "HEAD")
+    top, commit = os.fsdecode(found).rstrip("\n").rsplit("\n", 1)
+    # An installed package may lie inside some other project's checkout, whose commit says nothing about it.
+    if Path(top).resolve() != checkout.resolve():
+        return unknown
+    if _git(checkout, "status", "--porcelain", "--untracked-files=all", "--", *CODE) == b"":
+        return {"git_commit": commit, "git_dirty": None}
     diff = _git(checkout, "diff", "HEAD", "--binary", "--no-ext-diff", "--no-textconv", "--", *CODE)
     new = _git(checkout, "ls-files", "--others", "--exclude-standard", "-z", "--", *CODE)
-    if commit is None or diff is None or new is None:
+    if diff is None or new is None:
         return unknown
     digest = hashlib.sha256(diff)
     for name in sorted(filter(None, new.split(b"\0"))):
         file = checkout / os.fsdecode(name)
         if file.is_file():
             digest.update(name + b"\0" + bytes.fromhex(file_digest(file)))
-    return {"git_commit": commit.decode().strip(), "git_dirty": digest.hexdigest() if diff or new else None}
+    return {"git_commit": commit, "git_dirty": digest.hexdigest() if diff or new else None}
 
 
 @cache

@@ -18,6 +18,9 @@ USUAL: Mapping[str, str] = {"indic-numtowords": "1.1.0", "num2words": "0.5.14", 
 USED: Mapping[str, tuple[str, ...]] = {"spoken": tuple(USUAL), "whisper": ("whisper-normalizer",)}
 """Libraries by normaliser. The embedded profile has the English rules and fixed sentences, and names none."""
 
+version = cache(metadata.version)
+"""`version(name)` of a library, which is read once: all metrics together ask 150 times."""
+
 
 def unusual(normaliser: str) -> dict[str, str]:
     """Returns the version of each library of a normaliser that is here in another than the usual one."""
