@@ -251,7 +251,7 @@ def test_a_download_ends_in_the_right_file_or_in_one_line(kind, tmp_path, monkey
     for seed in SEEDS:
         plan = Plan.of(f"{kind} {seed}")
         monkeypatch.setenv("JOVA_BENCH_ASSETS", str(tmp_path / str(seed)))
-        monkeypatch.setattr(http, "TIMEOUT_S", 0.1 if plan.stalls else 60.0)
+        monkeypatch.setattr(http, "TIMEOUT_S", 0.02 if plan.stalls else 60.0)
         with Server(plan, random.Random(seed), "size" in KINDS[kind]) as server:
             asset = Asset(name="toy", file="toy.pt", url=f"http://127.0.0.1:{server.port}/toy.pt", **KINDS[kind])
             target = assets.asset_table().path("toy")

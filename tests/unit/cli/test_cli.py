@@ -192,10 +192,10 @@ def own_table(folder, metric, digest_of):
 
 def test_weights_of_ones_own_enter_the_identity_and_reach_the_scoring_process(capsys, tmp_path, clips, monkeypatch):
     monkeypatch.setattr("jova_bench.execution.placement.available_cores", lambda: 1)
-    table = own_table(tmp_path, "wer", lambda content: hashlib.sha256(content).hexdigest())
+    table = own_table(tmp_path, "nisqa", lambda content: hashlib.sha256(content).hexdigest())
     digests = [hashlib.sha256(name.encode()).hexdigest()[:12] for name in assets.asset_table().entries]
     code, out, _ = call(
-        capsys, "score", clips, "--metrics", "wer", "--device", "cpu", "--json", "--out", tmp_path / "run",
+        capsys, "score", clips, "--metrics", "nisqa", "--device", "cpu", "--json", "--out", tmp_path / "run",
         "--assets", table,
     )  # fmt: skip
     (right,) = json.loads(out)["estimates"]
