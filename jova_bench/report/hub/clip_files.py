@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from jova_bench.report.hub.boxes import unplayed
 from jova_bench.report.hub.redaction import Redaction
 
 WRITTEN = {
@@ -25,7 +26,7 @@ def why_not(path: Path, redact: Redaction) -> str | None:
         with av.open(str(path)) as file:
             kinds = [stream.type for stream in file.streams]
             tags = [file.metadata, *(stream.metadata for stream in file.streams)]
-            chapters = len(file.chapters())
+            chapters, of_boxes = len(file.chapters()), "mp4" in file.format.name
     except (av.FFmpegError, OSError):
         return "its file cannot be read, so what is in it is not known"
     if chapters:
@@ -34,8 +35,10 @@ def why_not(path: Path, redact: Redaction) -> str | None:
         return f"its file has more than one picture and one sound: {', '.join(kinds)}"
     if tag := _telling(tags, redact):
         return f"its file has a tag {redact(tag)!r}, which may tell of this machine or its user"
-    if redact.tells(path.read_bytes()):
+    if redact.tells(content := path.read_bytes()):
         return "its file has a path or a secret of this machine in it"
+    if of_boxes and (box := unplayed(content)):
+        return f"its file has a part {redact(box)!r}, which is not played and may hold anything"
     return None
 
 

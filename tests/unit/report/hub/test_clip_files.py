@@ -53,6 +53,36 @@ def test_a_file_has_its_picture_and_its_sound_alone(plain, tmp_path, suffix, add
     assert found is None if expected is None else expected in found
 
 
+def box(name, content):
+    return (8 + len(content)).to_bytes(4, "big") + name + content
+
+
+def in_movie(content, more):
+    """The file with more in its movie box, which is the last."""
+    at = content.index(b"moov") - 4
+    assert at + int.from_bytes(content[at : at + 4], "big") == len(content)
+    return content[:at] + box(b"moov", content[at + 8 :] + more)
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (lambda content: content + box(b"uuid", b"<xmp>by Carol</xmp>"), "'uuid'"),
+        (lambda content: content + box(b"free", b"a prompt of Carol"), "'free'"),
+        (lambda content: content + b"trailing bytes of Carol", "'without a size'"),
+        (lambda content: in_movie(content, box(b"udta", box(b"XMP_", b"<xmp>by Carol</xmp>"))), "'XMP_'"),
+        (lambda content: in_movie(content, box(b"meta", bytes(4) + box(b"xml ", b"by Carol"))), "'xml '"),
+        (lambda content: content + box(b"free", bytes(9)), None),
+        (lambda content: in_movie(content, box(b"udta", bytes(4))), None),
+        (lambda content: content + bytes(4) + b"mdat" + bytes(9), None),
+    ],
+)
+def test_a_file_has_no_box_that_is_not_played(plain, tmp_path, change, expected):
+    (tmp_path / "clip.mp4").write_bytes(change(plain.read_bytes()))
+    found = why_not(tmp_path / "clip.mp4", REDACT)
+    assert found is None if expected is None else f"a part {expected}" in found
+
+
 def test_what_no_reader_shows_is_looked_for_in_the_bytes(plain, tmp_path):
     assert why_not(plain, REDACT) is None
     (tmp_path / "a.mp4").write_bytes(plain.read_bytes() + b"\0\0\0\x18free/srv/vault/x")
