@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from jova_bench.assets.table import AssetTable, asset_table
 from jova_bench.cache import NoCache
+from jova_bench.comparison.asked import about_cards, another, differ, other_cards
 from jova_bench.comparison.cells import about_attempts, detectable, metric_names, numbers, record, verdict_text
 from jova_bench.comparison.pairing import A_AND_B, ALPHA, Sides, pair
 from jova_bench.comparison.results import Results, members, read_results
@@ -54,6 +55,8 @@ class Comparisons:
     """Slice `tag=value` of the compared prompts; None for all."""
     attempts: Mapping[str, tuple[AttemptCounts, ...]] = field(default_factory=dict)
     """How often compared models were asked in the whole run of side `a` or `b`, where readers have to know of it."""
+    cards: tuple[str, str] | None = None
+    """Generation cards of the suites of a and b, where they are known and differ."""
 
     @property
     def exit_code(self) -> int:
@@ -75,6 +78,8 @@ class Comparisons:
             about["attempts"] = {
                 side: [one.model_dump(mode="json") for one in found] for side, found in self.attempts.items()
             }
+        if self.cards:
+            about["cards"] = dict(zip("ab", self.cards, strict=True))
         return about | {"rows": rows}
 
     def markdown(self) -> str:
@@ -87,7 +92,7 @@ class Comparisons:
         )
         if self.only_a:
             about += f" Models of A alone: {escaped(', '.join(self.only_a))}."
-        about += about_attempts(self.attempts, A_AND_B)
+        about += about_cards(self.cards, A_AND_B) + about_attempts(self.attempts, A_AND_B)
         if unmeasured(row.verdict for row in self.rows):
             about += f" {NOTHING}"
         names = metric_names(self.rows)
@@ -153,7 +158,7 @@ def compare(
         for k, (side, results) in enumerate((("a", left), ("b", right)))
     }
     told = {side: found for side, found in attempts.items() if found}
-    return Comparisons(left.source, right.source, rows, only, failed, of_slice, told)
+    return Comparisons(left.source, right.source, rows, only, failed, of_slice, told, other_cards(left, right))
 
 
 def compared(
@@ -243,15 +248,15 @@ def _rows(
     """Returns one row per metric that measured the model of a."""
     one, other = models
     name = one if one == other else f"{one} → {other}"
-    differ = _differ(left, right, models, sides)
+    why = differ(left, right, models, sides)
     for spec in specs:
         keys = ColumnKey(one, spec.identity), ColumnKey(other, spec.identity)
         a, b = left.columns.get(keys[0]), right.columns.get(keys[1])
         if a is None:
             continue
-        why_not = differ or left.gone.get(keys[0]) or right.gone.get(keys[1])
+        why_not = why or left.gone.get(keys[0]) or right.gone.get(keys[1])
         if b is None:
-            why_not = why_not or _another(spec, right, other, sides)
+            why_not = why_not or another(spec, right, other, sides)
         elif spec.level == "set" and spec.identity not in sets:
             why_not = why_not or GONE
         if b is None or why_not:
@@ -267,29 +272,3 @@ def _rows(
 
 def _real(side: Results, spec: MetricSpec) -> bool:
     return ColumnKey(REAL, spec.identity) in side.columns
-
-
-def _differ(left: Results, right: Results, models: tuple[str, str], sides: Sides) -> str | None:
-    """Returns the reason why the two models cannot be compared, or empty."""
-    if left.prompts_digest != right.prompts_digest:
-        return f"another suite: {left.suite} ({left.prompts_digest[:8]}) and {right.suite} ({right.prompts_digest[:8]})"
-    a, b = left.cells(models[0]), right.cells(models[1])
-    for what, first, second in (
-        ("prompts", {i for i, _ in a}, {i for i, _ in b}),
-        ("seeds", {s for _, s in a}, {s for _, s in b}),
-    ):
-        if first != second:
-            alone = f"{_some(first - second)} in {sides.a} alone, {_some(second - first)} in {sides.b} alone"
-            return f"other {what}: {alone}"
-    return None if a == b else "other prompts and seeds: the same of each, in other combinations"
-
-
-def _some(values: Collection[Any]) -> str:
-    shown = [str(value) for value in sorted(values)[:3]]
-    return ", ".join(shown) + f" and {len(values) - 3} more" * (len(values) > 3) if shown else "none"
-
-
-def _another(spec: MetricSpec, right: Results, model: str, sides: Sides) -> str:
-    """Returns the metric that b measured instead."""
-    same = [i for i in right.identities(model) if i.select == spec.identity.select]
-    return f"another evaluator: {same[0]}, not {spec.identity}" if same else f"not measured in {sides.b}"

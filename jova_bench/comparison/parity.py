@@ -118,16 +118,24 @@ def parity(a: str, b: str, workers: int | None = None, assets: AssetTable | None
     clips = _measured(pairs, min(available_cores(), len(pairs)) if workers is None else workers)
     metrics, no_metrics = _metrics(one, other, assets)
     prompts = sorted({prompt_id for prompt_id, _ in both})
+    stated = setting_differences(one.model_record, other.model_record, prompts)
     return Parity(
         a=one.route(),
         b=other.route(),
-        settings=tuple(setting_differences(one.model_record, other.model_record, prompts)),
+        settings=(*_cards(one.manifest, other.manifest, prompts), *stated),
         spreads=tuple(_spreads(clips)),
         clips=clips,
         alone=(len(one.clips) - len(both), len(other.clips) - len(both)),
         metrics=metrics,
         no_metrics=no_metrics,
     )
+
+
+def _cards(a: Manifest, b: Manifest, prompts: Sequence[str]) -> Iterator[SettingDifference]:
+    """Yields the generation card of the suite, where it differs: it is of all clips."""
+    if a.card != b.card:
+        one, other = (None if found.card is None else str(found.card) for found in (a, b))
+        yield SettingDifference(setting="card", a=one, b=other, prompts=len(prompts))
 
 
 class _Side:

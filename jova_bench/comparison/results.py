@@ -51,6 +51,8 @@ class Results:
     """Last entry of the run's provenance."""
     attempts: tuple[AttemptCounts, ...] = ()
     """How often each model of the run was asked, where readers have to know of it."""
+    card: str | None = None
+    """Generation card of the suite, in words; empty without one, None of a frozen file, which does not say."""
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -227,6 +229,7 @@ def _of_run(folder: Path) -> Results:
         failed=Counter(sample.model for sample in run.samples if sample.status != "ok"),
         made_by=run.manifest.provenance[-1].model_dump(mode="json"),
         attempts=tuple(one for one in run.summary.attempts if one.notable),
+        card=str(run.manifest.card or ""),
     )
 
 

@@ -1,11 +1,13 @@
 """A suite's generation card: what clips should be, and what of each model's plans is not so or is not stated."""
 
 import json
+import shutil
 from dataclasses import asdict
 
 import pytest
 
-from jova_bench import run
+from jova_bench import compare, run
+from jova_bench.comparison.parity import parity
 from jova_bench.errors import BenchError
 from jova_bench.models.base import Plan
 from jova_bench.report.files import read_leaderboard
@@ -100,6 +102,13 @@ def test_a_run_states_who_keeps_to_the_card(tmp_path):
     assert dict(zip(header, body[0], strict=True))["Off the card"] == off
     assert "The suite's card says: 832x480, 5 s, prompt enhancer off." in board.markdown()
     manifest = json.loads((out / "manifest.json").read_text())
+    other = shutil.copytree(out, tmp_path / "other")
+    put(other / "manifest.json", manifest | {"card": kept | {"fps": 24}})
+    found, texts = compare(out, other), [f"832x480, {fps}5 s, prompt enhancer off" for fps in ("", "24 fps, ")]
+    assert found.record()["cards"] == dict(zip("ab", texts, strict=True))
+    assert f"cards of their suites differ, so that clips may answer other questions: A {texts[0]}" in found.markdown()
+    assert [(one.setting, one.a, one.b) for one in parity(str(out), str(other), 0).settings] == [("card", *texts)]
+    assert "cards" not in compare(out, out).record()
     put(out / "manifest.json", manifest | {"card": kept | {"fps": -1}})
     with pytest.raises(BenchError, match=r"card\.fps: "):
         read_leaderboard(out)
