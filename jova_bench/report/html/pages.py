@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -66,8 +67,12 @@ class Card:
     listened: tuple[Listened, ...]
 
 
+@cache
 def environment() -> jinja2.Environment:
-    """Returns templates that escape text and fail on unknown names. Raises BenchError without the package."""
+    """Returns templates that escape text and fail on unknown names, for all pages of a process.
+
+    Raises BenchError without the package.
+    """
     try:
         import jinja2
     except ImportError as error:

@@ -265,6 +265,7 @@ def test_the_command_prints_the_first_page(run, tmp_path, capsys):
 def test_a_missing_package_says_what_installs_it(run, monkeypatch, package):
     if package == "jinja2":
         monkeypatch.setitem(sys.modules, "jinja2", None)
+        pages.environment.cache_clear()
     else:
         monkeypatch.setattr(site, "package_folder", lambda name: None)
     with pytest.raises(BenchError, match=r"pip install 'jova-bench\[report\]'"):
