@@ -127,9 +127,8 @@ class Jova(nn.Module):
         return Latents(*(data_of(v, x_t, shifted(time, shift)) for v, x_t, shift in paths))
 
     def save(self, path: Path, made_by: Mapping[str, str] | None = None) -> None:
-        """Writes the weights in bfloat16, with the config and the fingerprints of the codecs in the metadata."""
-        tensors = {name: tensor.to(torch.bfloat16) for name, tensor in self.state_dict().items()}
-        save_weights(path, tensors, self.config, KIND, made_by)
+        """Writes the weights, see `write`."""
+        write(path, self.state_dict(), self.config, made_by)
 
     @classmethod
     def load(cls, path: Path) -> Jova:
@@ -183,6 +182,14 @@ class Jova(nn.Module):
         (batch, frames, height, width, channels), p = shape, self.config.patch
         cells = tokens.view(batch, frames, height // p, width // p, p, p, channels).transpose(3, 4)
         return cells.reshape(shape)
+
+
+def write(
+    path: Path, weights: Mapping[str, Tensor], config: JovaConfig, made_by: Mapping[str, str] | None = None
+) -> None:
+    """Writes weights in bfloat16, with the config and the fingerprints of the codecs in the metadata."""
+    tensors = {name: tensor.to(torch.bfloat16) for name, tensor in weights.items()}
+    save_weights(path, tensors, config, KIND, made_by)
 
 
 def read_config(path: Path) -> JovaConfig:

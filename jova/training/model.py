@@ -28,7 +28,7 @@ from jova.training.modality import freeze
 from jova.training.source import Source
 from jova.training.speed import Speed, peak_flops
 from jova.training.state import Log, average, check_finite, detached, lr_factor, progress, set_lr, writing
-from jova.transformer import Jova
+from jova.transformer import Jova, write
 
 
 class Trainer:
@@ -179,11 +179,8 @@ class Trainer:
         """Writes the EMA weights to OUT/jova-tiny.safetensors."""
         weights = whole(self.ema, self.ranks)
         if self.ranks.leads:
-            with torch.device("meta"):
-                model = Jova(self.model.config)
-            model.load_state_dict(weights, assign=True)
             with writing(target := self.out / f"{MODEL_FILE}.safetensors"):
-                model.save(target, self.made_by)
+                write(target, weights, self.model.config, self.made_by)
         self.ranks.wait()
 
     def run(self, source: Source, held_out: Source) -> Jova:

@@ -35,6 +35,12 @@ def examples(count: int = 12) -> Examples:
 TRAINING = TrainConfig(steps=8, batch=4, warmup=2, log_every=2, save_every_s=0)
 
 
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory) -> Jova:
+    """A training to its end."""
+    return Trainer(jova_micro.CONFIG, TRAINING, tmp_path_factory.mktemp("unbroken")).run(examples(), examples(3))
+
+
 def weights(model: Jova) -> list[torch.Tensor]:
     return list(model.state_dict().values())
 
@@ -102,9 +108,8 @@ class KilledError(Exception):
     pass
 
 
-def test_a_training_killed_twice_ends_as_an_unbroken_one(tmp_path, monkeypatch):
+def test_a_training_killed_twice_ends_as_an_unbroken_one(tmp_path, monkeypatch, unbroken):
     data, held_out = examples(), examples(3)
-    unbroken = Trainer(jova_micro.CONFIG, TRAINING, tmp_path / "a").run(data, held_out)
     advance, calls = Trainer.advance, 0
 
     def killed(self, data):
@@ -143,9 +148,8 @@ class Faulty:
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), 1e30])  # of the last, the square is infinite
-def test_a_loss_that_is_no_number_stops_the_training_before_it_moves_a_weight(tmp_path, value):
+def test_a_loss_that_is_no_number_stops_the_training_before_it_moves_a_weight(tmp_path, value, unbroken):
     data, held_out = examples(), examples(3)
-    unbroken = Trainer(jova_micro.CONFIG, TRAINING, tmp_path / "a").run(data, held_out)
     said = r"^expected a finite loss and finite gradients at step 3, got a loss of (nan|inf) .*; the last checkpoint is"
     with pytest.raises(ValueError, match=said):
         Trainer(jova_micro.CONFIG, TRAINING, tmp_path / "b").run(Faulty(data, value), held_out)
