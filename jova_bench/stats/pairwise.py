@@ -13,9 +13,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import optimize
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from jova_bench.stats.clusters import Array, Clustered, Labels, two_way
 
@@ -85,7 +82,9 @@ def davidson(first: Labels, second: Labels, outcomes: Outcomes, count: int, ridg
         gradient, hessian = _derivatives(design, counts, totals, p, ties)
         return (ridge * beta - gradient) / totals.sum(), (hessian + ridge * np.eye(size)) / totals.sum()
 
-    found = optimize.minimize(  # type: ignore[call-overload]  # Its stubs know no arrays of any shape.
+    from scipy.optimize import minimize
+
+    found = minimize(  # type: ignore[call-overload]  # Its stubs know no arrays of any shape.
         negative, np.zeros(size), jac=lambda beta: derivatives(beta)[0], hess=lambda beta: derivatives(beta)[1],
         method="trust-exact", options={"gtol": CONVERGED},
     )  # fmt: skip
@@ -131,6 +130,9 @@ def variance(fit: Strengths, first: Labels, second: Labels, outcomes: Outcomes, 
 
 
 def _parts(first: Labels, second: Labels, count: int) -> int:
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
     graph = coo_array((np.ones(len(first)), (first, second)), shape=(count, count))
     return int(connected_components(graph, directed=False)[0])
 
@@ -182,6 +184,8 @@ def _check_finite(design: Array, counts: Array, ties: bool) -> None:
     For each outcome that occurred, and each other that could, a direction must not lower the difference of their
     utilities; one that raises any of them never ends. A linear program finds it.
     """
+    from scipy.optimize import linprog
+
     q = design.shape[1] + ties
     levels = (WIN, TIE, LOSS) if ties else (WIN, LOSS)
     rows = []
@@ -189,7 +193,7 @@ def _check_finite(design: Array, counts: Array, ties: bool) -> None:
         utility = {s: np.append(s * pair / 2, float(s == TIE)) if ties else s * pair / 2 for s in levels}
         rows += [utility[s] - utility[other] for s in levels if of_pair[1 - s] for other in levels if other != s]
     constraints = np.array(rows)
-    found = optimize.linprog(
+    found = linprog(
         -constraints.sum(axis=0), A_ub=-constraints, b_ub=np.zeros(len(constraints)), bounds=[(-1.0, 1.0)] * q
     )
     if found.status != 0 or found.x is None or (constraints @ found.x).sum() < 1e-7:

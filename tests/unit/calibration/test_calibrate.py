@@ -192,14 +192,15 @@ class Killed(Quiet):
 
 def test_a_killed_calibration_goes_on_where_it_was(clips, tmp_path):
     some = ["offset-early-1", "silence"]
-    whole = jb.calibrate(TrueOffset(), clips, changes=some, workers=0, device="cpu", out=tmp_path / "whole")
+    same = {"changes": some, "limit": 4, "workers": 0, "device": "cpu"}
+    whole = jb.calibrate(TrueOffset(), clips, out=tmp_path / "whole", **same)
     metric = TrueOffset()
     with pytest.raises(KeyboardInterrupt):
-        jb.calibrate(metric, clips, changes=some, workers=0, device="cpu", out=tmp_path / "cut", progress=Killed(7))
+        jb.calibrate(metric, clips, out=tmp_path / "cut", progress=Killed(7), **same)
     assert metric.asked == 7
     assert not (tmp_path / "cut" / "calibration.json").exists()
-    assert jb.calibrate(metric, clips, changes=some, workers=0, device="cpu", out=tmp_path / "cut") == whole
-    assert metric.asked == 3 * CLIPS
+    assert jb.calibrate(metric, clips, out=tmp_path / "cut", **same) == whole
+    assert metric.asked == 3 * 4
 
 
 def test_the_files_are_the_result_and_the_page_runs_no_script_of_a_reason(found, out):
