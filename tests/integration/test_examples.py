@@ -7,20 +7,21 @@ import sys
 
 import pytest
 
+from jova_bench.cli import main
 from jova_bench.suites.loading import SHIPPED
 from support.shown import ROOT, installed
 
 EXAMPLES = ROOT / "examples"
 
 
-def ran(words, cwd, code=0, **variables):
+def ran(words, cwd):
     """What a command prints; with the checkout on the path and nothing of this machine's weights."""
-    path = os.pathsep.join([variables.pop("site", str(ROOT)), *filter(None, [os.environ.get("PYTHONPATH")]), str(ROOT)])
-    own = {"PYTHONPATH": path, "JOVA_BENCH_OFFLINE": "1", "JOVA_BENCH_ASSETS": str(cwd / "assets"), **variables}
+    path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+    own = {"PYTHONPATH": path, "JOVA_BENCH_OFFLINE": "1", "JOVA_BENCH_ASSETS": str(cwd / "assets")}
     done = subprocess.run(
         [str(word) for word in words], capture_output=True, text=True, check=False, cwd=cwd, env=os.environ | own
     )
-    assert done.returncode == code, done.stdout + done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
 
@@ -48,32 +49,40 @@ def test_the_validation_loop_sees_late_audio(tmp_path):
     assert first > 4 * second
 
 
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """Folder in which the packages of the examples are installed."""
+    root = tmp_path_factory.mktemp("packages")
+    names = ("metric_package", "model_package")
+    return installed(root / "site", *(shutil.copytree(EXAMPLES / name, root / name) for name in names))
+
+
 @pytest.fixture
-def package(tmp_path):
-    """Installs a package of the examples and returns where."""
+def bench(site, tmp_path, monkeypatch, capsys):
+    """The command in a folder of a user who has both packages; `test_wheel.py` types it to processes of its own."""
+    monkeypatch.syspath_prepend(site)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("JOVA_BENCH_ASSETS", str(tmp_path / "assets"))
 
-    def install(name):
-        shutil.copytree(EXAMPLES / name, tmp_path / name)
-        return str(installed(tmp_path / name, tmp_path / "site"))
+    def run(words):
+        code = main(words.split())
+        said, talk = capsys.readouterr()
+        assert code == 0, talk
+        return said
 
-    return install
+    return run
 
 
-def test_the_package_of_a_metric_is_found_and_measures(package, tmp_path):
-    site = package("metric_package")
-    bench = [sys.executable, "-m", "jova_bench"]
-    assert "clipped_share" in ran([*bench, "ls", "metrics"], tmp_path, site=site)
+def test_the_package_of_a_metric_is_found_and_measures(bench, tmp_path):
+    assert "clipped_share" in bench("ls metrics")
     shutil.copytree(SHIPPED / "embedded" / "clips", tmp_path / "clips", ignore=lambda _, names: sorted(names)[2:])
-    said = ran([*bench, "score", "clips", "--metrics", "clipped_share", "--workers", "0"], tmp_path, site=site)
+    said = bench("score clips --metrics clipped_share --workers 0")
     assert "clipped_share@1/standard:count{least=0.999}" in said
     assert "0.00 [" in said
 
 
-def test_the_package_of_a_model_makes_clips(package, tmp_path):
-    site = package("model_package")
-    bench = [sys.executable, "-m", "jova_bench"]
-    assert "hum" in ran([*bench, "ls", "models"], tmp_path, site=site)
-    words = ["run", "--model", "hum", "--limit", "2", "--metrics", "loudness", "--device", "cpu", "--workers", "0"]
-    said = ran([*bench, *words], tmp_path, site=site)
+def test_the_package_of_a_model_makes_clips(bench):
+    assert "hum" in bench("ls models")
+    said = bench("run --model hum --limit 2 --metrics loudness --device cpu --workers 0")
     assert "64x64" in said
     assert "| hum" in said

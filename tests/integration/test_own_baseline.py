@@ -59,7 +59,7 @@ def site(tmp_path_factory, upstream):
         assert text.count(before) == 1
         text = text.replace(before, after)
     recipe.write_text(text)
-    return installed(root / "src", root / "site")
+    return installed(root / "site", root / "src")
 
 
 def test_the_page_shows_the_template():

@@ -16,6 +16,7 @@ import pytest
 
 from jova_bench import registry
 from jova_bench.cache import NoCache
+from jova_bench.cli import main
 from jova_bench.errors import BenchError
 from jova_bench.media import files as media
 from jova_bench.metrics.base import MetricContext
@@ -120,7 +121,7 @@ def installed(tmp_path_factory):
          "tags": {"key": "c" if i < 2 else "d"}} for i in range(3)
     ]  # fmt: skip
     (package / "scales" / "prompts.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    return shown.installed(root / "src", root / "site")
+    return shown.installed(root / "site", root / "src")
 
 
 @pytest.fixture(scope="module")
@@ -128,22 +129,33 @@ def bright(tmp_path_factory):
     """The metric that docs/plugins.md shows, installed likewise."""
     root = tmp_path_factory.mktemp("bright")
     found = shown.files(shown.ROOT / "docs" / "plugins.md", "## A metric")
-    return shown.installed(shown.written(root / "src", found), root / "site")
+    return shown.installed(root / "site", shown.written(root / "src", found))
 
 
-def bench(installed, *words, folder):
-    """The command as a user of both packages types it."""
-    path = os.pathsep.join([str(installed), str(Path.cwd()), os.environ.get("PYTHONPATH", "")])
-    return subprocess.run(
-        [sys.executable, "-m", "jova_bench", *map(str, words)],
-        capture_output=True, text=True, check=False, cwd=folder, env=os.environ | {"PYTHONPATH": path},
-    )  # fmt: skip
+@pytest.fixture
+def bench(monkeypatch, capsys):
+    """The command of a user who has a package, in this process: what it prints, read as JSON."""
+
+    def run(installed, *words):
+        monkeypatch.syspath_prepend(installed)
+        code = main([*map(str, words), "--json"])
+        said, talk = capsys.readouterr()
+        assert code == 0, talk
+        return json.loads(said)
+
+    return run
 
 
 def test_all_three_run_by_name(installed, tmp_path):
-    done = bench(
-        installed, "run", "--model", "tone", "--suite", "scales", "--profile", "standard", "--metrics", "peak",
-        "--device", "cpu", "--seed", "0", "--seed", "1", "--out", "run", "--json", folder=tmp_path,
+    """In processes of a user, as typed: a run's workers find the package, too."""
+    path = os.pathsep.join([str(installed), str(Path.cwd()), os.environ.get("PYTHONPATH", "")])
+    words = (
+        "run", "--model", "tone", "--suite", "scales", "--profile", "standard", "--metrics", "peak",
+        "--device", "cpu", "--seed", "0", "--seed", "1", "--out", "run", "--json",
+    )  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-m", "jova_bench", *words],
+        capture_output=True, text=True, check=False, cwd=tmp_path, env=os.environ | {"PYTHONPATH": path},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     found = {e["slice"]: e for e in json.loads(done.stdout)["estimates"]}
@@ -155,15 +167,13 @@ def test_all_three_run_by_name(installed, tmp_path):
     assert found[None]["identity"] == "peak@1/standard:max"
 
 
-def test_listings_show_them(installed, tmp_path):
+def test_listings_show_them(bench, installed):
     for what, name in (("models", "tone"), ("suites", "scales"), ("metrics", "peak")):
-        done = bench(installed, "ls", what, "--json", folder=tmp_path)
-        assert done.returncode == 0, done.stderr
-        (one,) = [item for item in json.loads(done.stdout) if item["name"] == name]
+        (one,) = [item for item in bench(installed, "ls", what) if item["name"] == name]
         assert one["available"], one
 
 
-def test_the_metric_of_the_page_measures(bright, tmp_path):
+def test_the_metric_of_the_page_measures(bench, bright, tmp_path):
     clips = tmp_path / "my_clips"
     clips.mkdir()
     for name, level in (("dark", 51), ("light", 204)):  # Grey survives H.264 to the level.
@@ -171,20 +181,16 @@ def test_the_metric_of_the_page_measures(bright, tmp_path):
         media.write(clips / f"{name}.mp4", frames, Fraction(25), None, 0)
     sound = np.zeros((1, 1600), np.float32)
     media.write(clips / "heard.wav", None, Fraction(0), sound, 16_000)
-    done = bench(
-        bright, "score", clips, "--metrics", "brightness", "--device", "cpu", "--out", "run", "--json", folder=tmp_path
-    )
-    assert done.returncode == 0, done.stderr
-    (one,) = json.loads(done.stdout)["estimates"]
+    how = ("--device", "cpu", "--workers", 0, "--out", tmp_path / "run")
+    (one,) = bench(bright, "score", clips, "--metrics", "brightness", *how)["estimates"]
     assert one["identity"] == "brightness@1/standard:mean"
     assert one["value"] == pytest.approx((51 + 204) / 2 / 255, abs=0.01)
     assert (one["n_ok"], one["n_undefined"], one["reasons"]) == (2, 1, {"no video stream": 1})
-    done = bench(bright, "ls", "metrics", "--json", folder=tmp_path)
-    (found,) = [one for one in json.loads(done.stdout) if one["name"] == "brightness"]
+    (found,) = [one for one in bench(bright, "ls", "metrics") if one["name"] == "brightness"]
     assert (found["available"], found["direction"]) == (True, "target")
 
 
-def test_the_set_metric_of_the_page_is_given_the_suites_real_clips(bright, tmp_path):
+def test_the_set_metric_of_the_page_is_given_the_suites_real_clips(bench, bright, tmp_path):
     suite, made = tmp_path / "suite", tmp_path / "made"
     for folder in (suite / "real", made):
         folder.mkdir(parents=True)
@@ -200,12 +206,9 @@ def test_the_set_metric_of_the_page_is_given_the_suites_real_clips(bright, tmp_p
     (suite / "suite.toml").write_text(
         'name = "greys"\ndescription = ""\nprofile = "standard"\nlicence = "CC0-1.0"\nreference_set = "real"\n'
     )
-    done = bench(
-        bright, "run", "--model", f"clips:{made}", "--suite", suite / "prompts.jsonl", "--profile", "standard",
-        "--metrics", "colour_distance", "--device", "cpu", "--workers", "0", "--out", "run", "--json", folder=tmp_path,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    (one,) = json.loads(done.stdout)["estimates"]
+    words = ("run", "--model", f"clips:{made}", "--suite", suite / "prompts.jsonl", "--profile", "standard")
+    how = ("--metrics", "colour_distance", "--device", "cpu", "--workers", 0, "--out", tmp_path / "run")
+    (one,) = bench(bright, *words, *how)["estimates"]
     # The sets differ in their means alone: 3 channels x (51 / 255)^2.
     assert one["value"] == pytest.approx(3 * 0.2**2, abs=0.005)
     assert "reference=suite:" in one["identity"]

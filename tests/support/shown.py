@@ -82,14 +82,14 @@ def written(folder, found):
     return folder
 
 
-def installed(project, site):
-    """A project's package in a folder for the path, made by pip without any network."""
+def installed(site, *projects):
+    """The packages of projects in a folder for the path, made by pip without any network."""
     import subprocess
     import sys
 
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-index"]
     done = subprocess.run(
-        [*pip, "--no-deps", "--no-build-isolation", "--target", str(site), str(project)],
+        [*pip, "--no-deps", "--no-build-isolation", "--target", str(site), *map(str, projects)],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
