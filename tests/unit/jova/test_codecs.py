@@ -1,4 +1,6 @@
+import copy
 import dataclasses
+from functools import cache
 
 import numpy as np
 import pytest
@@ -11,10 +13,15 @@ from jova.codecs.base import load_weights, save_weights
 from jova.codecs.video import GENERATED_ERROR, from_blocks, from_groups, to_blocks, to_groups
 
 
-def video_codec(channels: int = 5, size: int = 16) -> VideoCodec:
+def video_codec() -> VideoCodec:
     """Random statistics and a network whose last layer speaks."""
+    return copy.deepcopy(_fitted())
+
+
+@cache
+def _fitted() -> VideoCodec:
     torch.manual_seed(0)
-    codec = VideoCodec(VideoCodecConfig(channels, size, widths=(8, 8, 8), blocks=(1, 1, 1)))
+    codec = VideoCodec(VideoCodecConfig(5, 16, widths=(8, 8, 8), blocks=(1, 1, 1)))
     cells = codec.config.cells**2
     root = torch.randn(cells, 768, 12)
     codec.fit(0.1 * torch.randn(cells, 768), root @ root.transpose(1, 2))
