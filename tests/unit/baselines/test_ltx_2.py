@@ -225,7 +225,7 @@ def suite(tmp_path_factory):
 def run(weights, suite, tmp_path_factory):
     """The folder of a run by the command line, and what it printed."""
     out = tmp_path_factory.mktemp("run")
-    ask = ["--model", "ltx-2", "--metrics", "loudness,av_align", "--device", "cpu", "--workers", "0", "--json"]
+    ask = ["--model", "ltx-2", "--metrics", "loudness,av_align@mova", "--device", "cpu", "--workers", "0", "--json"]
     command = [
         sys.executable,
         "-m",
