@@ -86,12 +86,10 @@ def test_a_clip_that_became_deadly_after_it_was_recorded_is_a_failed_sample(tmp_
     assert {row.prompt_id for row in read_run(tmp_path / "run").scores if row.status == "failed"} == {"bomb"}
 
 
-def test_a_reference_clip_that_kills_the_codec_costs_its_sample(tmp_path, deadly):
+def test_a_reference_clip_that_kills_its_model_costs_its_sample(tmp_path, deadly):
     prompts = asked(tmp_path / "asked", ["a", "bomb"])
     deadly()
-    result = jova_bench.run(
-        ["codec"], prompts, profile="standard", metrics=["loudness"], device="cpu", out=tmp_path / "run"
-    )
+    result = jova_bench.run(["still"], prompts, profile="standard", device="cpu", scoring=False, out=tmp_path / "run")
     assert [(sample.prompt_id, sample.reason) for sample in result.failed] == [("bomb", DIED)]
 
 
