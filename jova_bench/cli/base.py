@@ -71,6 +71,22 @@ class Parser(argparse.ArgumentParser):
             raise argparse.ArgumentError(action, f"got {shown(value)}; {suggest(str(value), map(str, action.choices))}")
 
 
+class Unasked(Parser):
+    """A verb that the command line does not name: it is listed, without flags and verbs of its own.
+
+    There are so many that making all of them takes longer than reading a command line.
+    """
+
+    def add_argument(self, *args: Any, **how: Any) -> Any:
+        """Adds nothing."""
+
+    def _itself(self, *args: Any, **how: Any) -> Any:
+        """Returns this parser, to which nothing can be added."""
+        return self
+
+    add_argument_group = add_subparsers = add_parser = _itself
+
+
 def _takes_a_path(action: argparse.Action) -> bool:
     """Returns whether an argument is a path alone, by its type or by what the help calls it."""
     return action.type is Path or action.metavar in ("DIR", "FILE", "FILE.jsonl|DIR", "RUN", "REFERENCE", "A", "B")

@@ -48,11 +48,13 @@ def answer(make: Callable[[str | None], Parser]) -> None:
 
     line, point = os.environ["COMP_LINE"], int(os.environ["COMP_POINT"])
     words = line.split()[1:]
+    asked = words[0] if words else None
     before, found, after = line.partition(f" {gates.INIT} ")
     if found and gates.joined(words)[0] == gates.INIT and point >= len(before + found):  # A shell's word has no blank.
         os.environ["COMP_LINE"] = f"{before} {gates.INIT.replace(' ', chr(92) + ' ')} {after}"
         os.environ["COMP_POINT"] = str(point + 1)
-    top = make(words[0] if words else None)
+        asked = gates.INIT
+    top = make(asked)
     for one in _parsers(top):
         for action in one._actions:
             if names := _names_of(one.prog, action):

@@ -10,6 +10,7 @@ import os
 import sys
 import time
 from collections.abc import Sequence
+from typing import Any, cast
 
 import jova_bench
 from jova_bench.cli import (
@@ -31,7 +32,7 @@ from jova_bench.cli import (
     votes,
     weights,
 )
-from jova_bench.cli.base import Parser, warn
+from jova_bench.cli.base import Parser, Unasked, warn
 from jova_bench.cli.loudness import add_loudness
 from jova_bench.errors import EXIT_USAGE, BenchError
 from jova_bench.files.paths import shown_path
@@ -46,10 +47,11 @@ EXIT_CODES = """exit codes:
 
 
 def parser(asked: str | None = None) -> Parser:
-    """Makes the parser of all verbs and flags.
+    """Makes the parser of all verbs.
 
     Args:
-        asked: the verb of the command line: flags that a model's package knows are read for this one alone.
+        asked: the verb of the command line, which alone gets its flags; those that a model's package knows are read for
+            it. All verbs get those that this package knows where there is none or none is called so.
 
     Raises:
         BenchError: that package cannot be imported.
@@ -63,7 +65,11 @@ def parser(asked: str | None = None) -> Parser:
     )
     top.add_argument("--version", action="version", version=f"jova-bench {jova_bench.__version__}")
     add_loudness(top)
-    verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB", parser_class=Parser)
+
+    def of_verb(prog: str, **how: Any) -> Parser:
+        return (Parser if asked is None or prog == f"{top.prog} {asked}" else Unasked)(prog=prog, **how)
+
+    verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB", parser_class=cast(type[Parser], of_verb))
     for part in (
         runs,
         reports,
@@ -83,7 +89,7 @@ def parser(asked: str | None = None) -> Parser:
     ):
         part.add(verbs)
     training.add(verbs, asked)
-    return top
+    return top if asked is None or asked in verbs.choices else parser()
 
 
 def run(argv: Sequence[str] | None) -> int:
