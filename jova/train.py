@@ -209,7 +209,7 @@ def check_started(out: Path, config: JovaConfig, training: TrainConfig, clips: i
     init = RANDOM if init_from is None else digest_of_init(init_from)
     checkpoints = FileCheckpoints(out)
     if (about := checkpoints.about("model")) is None:
-        to_resume(out, checkpoints, training)
+        to_resume(out, None, checkpoints, training)
         return
     before, now = about["training"], training.stored() | {"init": init, "clips": clips}
     if before.get("model") is not None:
@@ -217,7 +217,7 @@ def check_started(out: Path, config: JovaConfig, training: TrainConfig, clips: i
         same = replace(config, video_channels=stored.video_channels, audio_channels=stored.audio_channels)
         now |= {"model": json.dumps(asdict(same), sort_keys=True, default=str)}
     check_same(out, before, now)
-    to_resume(out, checkpoints, training)
+    to_resume(out, about, checkpoints, training)
 
 
 def _asked(arguments: argparse.Namespace, recipe: Recipe) -> tuple[JovaConfig, TrainConfig]:

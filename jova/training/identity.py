@@ -60,17 +60,23 @@ def check_same(out: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> 
 
 
 def to_resume(
-    out: Path, checkpoints: Checkpoints, training: TrainConfig
+    out: Path, about: Mapping[str, Any] | None, checkpoints: Checkpoints, training: TrainConfig
 ) -> tuple[str, Mapping[str, Any]] | tuple[None, None]:
     """Returns the name and the record of the checkpoint with which a training goes on; none if there is none.
 
     It is `model`, or `plateau` if the learning rate has begun to decay too early. Before it decays, the learning rate
     does not depend on `steps`: until then a training may be made longer or shorter.
 
+    Args:
+        out: folder of the training.
+        about: record of its checkpoint `model`; None if there is none.
+        checkpoints: of that folder.
+        training: as it is to go on.
+
     Raises:
         ValueError: the checkpoints are damaged, or later than the end of the new plateau; or there is a model without.
     """
-    if (about := checkpoints.about("model")) is None:
+    if about is None:
         if (model := out / f"{MODEL_FILE}.safetensors").exists():
             raise ValueError(
                 f"expected a new folder, or one with the checkpoint of its training, got a model without one, {model}, "
@@ -80,12 +86,12 @@ def to_resume(
     before = replace(training, steps=about["training"]["steps"])
     if before == training or about["step"] <= min(before.plateau_ends, training.plateau_ends):
         return "model", about
-    if (about := checkpoints.about("plateau")) is None or about["step"] > training.plateau_ends:
+    if (plateau := checkpoints.about("plateau")) is None or plateau["step"] > training.plateau_ends:
         raise ValueError(
             f"expected more steps of constant learning rate than {out} has had, got {training.plateau_ends}; use more "
             "steps, or name another folder as out"
         )
-    return "plateau", about
+    return "plateau", plateau
 
 
 def _read(name: str, value: Any) -> Any:

@@ -101,7 +101,7 @@ class Trainer:
         """
         if (about := self.checkpoints.about("model")) is not None:
             check_same(self.out, about["training"], self._identity())
-        name, begin = to_resume(self.out, self.checkpoints, self.training)
+        name, begin = to_resume(self.out, about, self.checkpoints, self.training)
         if name is None or begin is None:
             return
         self.step, before = begin["step"], begin["training"]
