@@ -9,6 +9,7 @@ import pytest
 from jova_bench.errors import BenchError
 from jova_bench.execution.base import TaskFailed
 from jova_bench.runs.store import read_run
+from support.far_away import Lonely, Reader
 from support.fleet import go
 from support.tiny_runs import content
 
@@ -43,38 +44,6 @@ def test_a_run_on_a_cluster_that_loses_a_worker_equals_a_run_in_one_process(two_
     assert features[0] == features[1] != set()
     manifest = read_run(tmp_path / "run").manifest
     assert (manifest.device, manifest.provenance[-1].device_name) == ("cpu", "Ray on 1 node")
-
-
-class Lonely:
-    """Doubles units, but not those that take its process along."""
-
-    def __init__(self, context):
-        self.context = context
-
-    def __call__(self, task):
-        if task == 3:
-            os._exit(1)
-        if task == 4:
-            raise ValueError("not four")
-        return 2 * task, os.environ["OMP_NUM_THREADS"], os.getpid()
-
-
-class Reader:
-    """Reads files of the caller, and asks its cache."""
-
-    def __init__(self, context):
-        self.context = context
-
-    def __call__(self, task):
-        import numpy as np
-
-        path, folder = task
-        copy = self.context.file(path)
-        again = self.context.file(path)
-        size = {"size": np.array(len(copy.read_bytes()))}
-        first = self.context.cache(folder).get("d", "x", lambda: size)
-        second = self.context.cache(folder).get("d", "x", lambda: {"size": np.array(-1)})
-        return str(copy), copy == again, copy.read_text(), int(first["size"]), int(second["size"])
 
 
 @pytest.fixture
