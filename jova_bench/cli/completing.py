@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
 
-from jova_bench.cli import gates
+from jova_bench.cli import gates, loudness
 from jova_bench.cli.base import Parser, Verbs, add_verb
 from jova_bench.errors import EXIT_OK
 from jova_bench.output import show
@@ -47,7 +47,7 @@ def answer(make: Callable[[str | None], Parser]) -> None:
     from argcomplete import autocomplete
 
     line, point = os.environ["COMP_LINE"], int(os.environ["COMP_POINT"])
-    words = line.split()[1:]
+    _, words = loudness.split(line.split()[1:])
     asked = words[0] if words else None
     before, found, after = line.partition(f" {gates.INIT} ")
     if found and gates.joined(words)[0] == gates.INIT and point >= len(before + found):  # A shell's word has no blank.

@@ -32,8 +32,8 @@ CLIPS = "clips:"
 NEXT = "runs/next"
 
 _HEAD = """# How much worse each metric may get before the gate fails, in its own unit: a tenth of the width of its 95 %
-# interval in reference.json, where its test finds a loss as small as that. One without a line may get no worse, as far
-# as its test can tell.
+# interval in reference.json (of several models, of the widest), where its test finds a loss as small as that. One
+# without a line may get no worse, as far as its test can tell.
 """
 _PAGE = """# Gate
 

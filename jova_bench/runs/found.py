@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from jova_bench.files.locks import held
-from jova_bench.files.paths import file_seen
+from jova_bench.files.paths import file_seen, shown_path
+from jova_bench.logs import LOG
 from jova_bench.runs.store import LOCK, MANIFEST, SAMPLES, SCORES, SUMMARY
 
 
@@ -19,17 +20,21 @@ def is_run(folder: Path) -> bool:
 def find_runs(top: Path) -> Iterator[Path]:
     """Yields the run folders in a folder at any depth, itself if it is one, by name; what lies in one is its own.
 
-    Hidden folders are passed over, and links are not followed.
+    Hidden folders are passed over, links are not followed, and a line says which folders cannot be listed.
 
     Raises:
         OSError: the folder cannot be listed.
     """
     os.scandir(top).close()
-    for path, folders, files in os.walk(top):
+    for path, folders, files in os.walk(top, onerror=_tell):
         if MANIFEST in files or SAMPLES in files:
             folders.clear()
             yield Path(path)
         folders[:] = sorted(name for name in folders if not name.startswith("."))
+
+
+def _tell(error: OSError) -> None:
+    LOG.warning("jova-bench: passed over: %s: %s", shown_path(error.filename), error.strerror)
 
 
 def linked_folders(top: Path) -> list[Path]:

@@ -131,20 +131,23 @@ def agree(run_folder: str | os.PathLike[str], votes: Sequence[Vote]) -> VoteAgre
 
     Raises:
         Incomplete: the run has not finished.
-        BenchError: there is no such run, or no vote is on its models and prompts.
+        BenchError: there is no such run, or no vote is on its clips.
     """
     results = read_results(Path(run_folder))
-    prompts = {cell.prompt_id for model in results.models for cell in results.cells(model)}
-    models = set(results.models)
+    clips = {model: results.cells(model) for model in results.models}
+    prompts = {cell.prompt_id for cells in clips.values() for cell in cells}
 
     def here(vote: Vote) -> bool:
-        return vote.prompt_id in prompts and {vote.left, vote.right} <= models
+        sides = (vote.left, vote.right)
+        if vote.seed is None:
+            return vote.prompt_id in prompts and all(side in clips for side in sides)
+        return all(PromptSeed(vote.prompt_id, vote.seed) in clips.get(side, ()) for side in sides)
 
     known = [vote for vote in votes if here(vote)]
     if not any(vote.expected is None for vote in known):
         raise BenchError(
-            f"expected votes on models and prompts of {run_folder} ({', '.join(results.models)}), got none; "
-            "a vote names models as the run does"
+            f"expected votes on clips of {run_folder} ({', '.join(results.models)}), got none; "
+            "a vote names models, prompts and seeds as the run does"
         )
     names = {vote.rater for vote in known}
     valid = [vote for vote in counted(votes) if here(vote) and vote.answer != "broken"]

@@ -23,6 +23,11 @@ def check_target(target: Path, mark: str = MARK, what: str = "report") -> None:
         raise BenchError(f"expected a folder, got {target}, a link that leads nowhere")
     if target.exists() and not (target.is_dir() and ((target / mark).is_file() or not any(target.iterdir()))):
         raise BenchError(f"expected a new folder or an earlier {what}, got {target}, which is something else")
+    for repository in (*target.glob(".git"), *target.glob("*/.git")):
+        raise BenchError(
+            f"expected a new folder or an earlier {what}, got {target}, which has the repository "
+            f"{repository.relative_to(target)}, and is replaced as a whole; keep the repository elsewhere"
+        )
     check_writable(target.parent)
 
 

@@ -26,6 +26,7 @@ LINES = {
     "jova-bench gate i": {"init"},
     "jova-bench gate ru": {"runs/"},
     "jova-bench gate init r --ag": {"--again"},
+    "jova-bench -q gate init r --ag": {"--again"},
     "jova-bench report ru": {"runs/"},
 }
 

@@ -87,6 +87,22 @@ def test_linked_folders_are_told_and_not_followed(tmp_path, capsys):
     assert (code, len(json.loads(out)), err) == (0, 1, "")
 
 
+def test_folders_that_cannot_be_listed_are_told(tmp_path, capsys, monkeypatch):
+    for name in ("open", "closed"):
+        made_run(tmp_path / name, {"ours": {"lse_c": [1.0]}})
+    listed = os.scandir
+
+    def scandir(path="."):
+        if os.fspath(path) == str(tmp_path / "closed"):
+            raise PermissionError(13, "Permission denied", path)
+        return listed(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)  # Root may list every folder.
+    code, out, err = call(capsys, "ls", "runs", tmp_path, "--json")
+    assert (code, [one["name"] for one in json.loads(out)]) == (0, ["open"])
+    assert err == f"jova-bench: passed over: {tmp_path / 'closed'}: Permission denied\n"
+
+
 def test_one_run_and_no_run(top, capsys):
     (one,) = json.loads(call(capsys, "ls", "runs", top / "whole", "--json").out)
     assert one["name"] == "whole"

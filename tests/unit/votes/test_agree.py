@@ -177,8 +177,9 @@ def test_the_command_prints_what_the_function_returns(folder, votes, tmp_path, c
     assert agreement_tables.csv(found).count("\n") == 8
 
 
-def test_votes_on_other_models_are_one_line(folder):
-    with pytest.raises(
-        BenchError, match=r"expected votes on models and prompts of .* \(ovi, jova, mova, real\), got none"
-    ):
-        agree(folder, [vote("ann", "p00", "x", "y", "left")])
+def test_votes_on_other_clips_are_none_and_no_other_one_line(folder):
+    for given in (vote("ann", "p00", "x", "y", "left"), vote("ann", "p00", "ovi", "jova", "left", seed=7)):
+        with pytest.raises(BenchError, match=r"expected votes on clips of .* \(ovi, jova, mova, real\), got none"):
+            agree(folder, [given])
+    known = [vote("ann", "p00", "ovi", "jova", "left", seed=seed) for seed in (0, 7)]
+    assert agree(folder, known).questions[0].votes == 1

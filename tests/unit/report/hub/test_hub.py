@@ -304,6 +304,14 @@ def test_a_run_whose_folder_takes_nothing_is_shown_whole(machine, tmp_path):
     assert "Error" not in (found / "space/prompts/0001.html").read_text(encoding="utf-8")
 
 
+def test_a_folder_with_a_repository_is_refused(run, tmp_path):
+    (tmp_path / "dataset/.git").mkdir(parents=True)
+    (tmp_path / MARK).touch()
+    with pytest.raises(BenchError, match=r"earlier folder to push, got .*, which has the repository dataset/\.git"):
+        write_hub(run, tmp_path, workers=0)
+    assert (tmp_path / "dataset/.git").is_dir()
+
+
 def test_a_folder_that_holds_something_else_is_refused(run, tmp_path, capsys):
     (tmp_path / "thesis.txt").write_text("years of work")
     for target in (tmp_path, tmp_path / "thesis.txt", run, run.parent):
