@@ -12,7 +12,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -67,9 +67,7 @@ class Vocabulary:
     def read(cls, file: Path, size: int) -> Vocabulary:
         """Reads a `.tiktoken` file: one base64 token and its number per line."""
         try:
-            lines = [line.split() for line in file.read_text(encoding="ascii").splitlines() if line]
-            numbered = {int(number): base64.b64decode(token) for token, number in lines}
-            return cls(tuple(numbered[number] for number in range(len(numbered))), size)
+            return cls(_tokens(file, file.stat().st_mtime_ns), size)
         except (ValueError, KeyError) as error:
             raise Unavailable(
                 f"weights unreadable: expected a base64 token and its number per line in {file}"
@@ -172,6 +170,14 @@ class Whisper:
         asked = torch.tensor([list(tokens)], device=self._device)
         output = self._net.decoder(asked, encoder_hidden_states=encoded, past_key_values=cache, use_cache=True)
         return output.last_hidden_state[0] @ self._net.decoder.embed_tokens.weight.T, output.past_key_values
+
+
+@lru_cache(maxsize=2)
+def _tokens(file: Path, changed_ns: int) -> tuple[bytes, ...]:
+    """Returns the tokens of a `.tiktoken` file by their numbers; all sizes of Whisper share two such files."""
+    lines = [line.split() for line in file.read_text(encoding="ascii").splitlines() if line]
+    numbered = {int(number): base64.b64decode(token) for token, number in lines}
+    return tuple(numbered[number] for number in range(len(numbered)))
 
 
 def load(file: Path, vocabulary: Path, device: str) -> Whisper:

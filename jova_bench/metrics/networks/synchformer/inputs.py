@@ -35,8 +35,8 @@ def segments_of(pictures: Tensor) -> Tensor:
 
 
 def scaled(pictures: Tensor) -> Tensor:
-    """Maps uint8 levels to [-1, 1]."""
-    return (pictures.float() / 255 - 0.5) / 0.5
+    """Maps uint8 levels to [-1, 1]; in place, since a segment is ten megabytes."""
+    return pictures.float().div_(255).sub_(0.5).div_(0.5)
 
 
 def spectrograms(audio: Tensor) -> Tensor:
