@@ -35,17 +35,16 @@ SLOW = (
     "head_dynamics@theval",
 )
 """Every frame at length."""
-PLAIN = (
-    "av_align",
-    "identity_score",
-    "identity_consistency",
-    "kept_psnr",
-    "subject_consistency",
-    "background_consistency",
-    "text_video_score",
-    *video_score.NAMES,
+LONG = (
+    "desync",
+    "imagebind_score",
+    "mouth_audio_offset",
+    "silent_lip_stability",
+    "speaker_similarity",
+    *(f"{name}@syncnet_python" for name in ("lse_c", "lse_d", "av_offset_frames")),
+    *(f"{name}@wav2lip" for name in ("lse_c", "lse_d")),
 )
-"""What more of the same frames would only lengthen."""
+"""What some bench asks of eight seconds or of a hundred frames, and ours of as many seconds of speech or of pauses."""
 RAFT = ("motion_score", "dynamic_degree")
 OPTIONAL = {
     "mediapipe": "pip install 'jova-bench[face-mediapipe]'",
@@ -81,8 +80,8 @@ def group(entry):
         return "short"
     if entry.entry.name.startswith("cp_"):
         return "dialogue"
-    kinds = {"aligned": ALIGNED, "moving": MOVING, "brief": SLOW, "plain": PLAIN}
-    return next((kind for kind, names in kinds.items() if {entry.entry.name, entry.select} & {*names}), "long")
+    kinds = {"aligned": ALIGNED, "moving": MOVING, "brief": SLOW, "long": LONG}
+    return next((kind for kind, names in kinds.items() if {entry.entry.name, entry.select} & {*names}), "plain")
 
 
 def summed_up(table, prompts, folder):
@@ -163,8 +162,8 @@ PICTURE_ALONE = {"63 x 65", "1 frame", "variable frame rate", "30000/1001 fps"}
 """What is awkward in one stream is nothing to who needs the other."""
 
 
-LENGTHY = ("motion_smoothness", "face_quality@theval", "head_dynamics@theval")
-"""Up to a second for each frame, of which nine are as awkward as 25."""
+LENGTHY = ("motion_smoothness", "face_quality@theval", "head_dynamics@theval", "imaging_quality@vbench")
+"""Up to a second for each frame, of which five are as awkward as 25."""
 
 
 def clips_for(metric, entry):
@@ -173,7 +172,7 @@ def clips_for(metric, entry):
     nothing_to_it = set().union(*(cases for need, cases in others.items() if {need} == streams(metric)))
     for name, clip in AWKWARD.items():
         if name not in nothing_to_it:
-            some = clip.frames if clip.frames is None or entry.select not in LENGTHY else clip.frames[:9]
+            some = clip.frames if clip.frames is None or entry.select not in LENGTHY else clip.frames[:5]
             yield name, replace(clip, frames=some, timing="free")
 
 
