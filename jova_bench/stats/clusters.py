@@ -37,18 +37,20 @@ class Clustered:
     first: Array
     """(q, q) covariance by the first clustering alone."""
     second: Array
+    cell: Array
+    """(q, q) covariance by pairs of clusters, such as all votes of a rater on a prompt."""
     single: Array
-    """(q, q) covariance with each pair of clusters by itself, such as the votes of a rater on a prompt."""
+    """(q, q) covariance as if observations were independent."""
     df: int
     """Degrees of freedom: the clusters of the smaller clustering, less one."""
 
     def error(self, contrast: npt.ArrayLike) -> float:
-        """Returns the standard error of a contrast c'b: the largest of the four.
+        """Returns the standard error of a contrast c'b: the largest of the five.
 
-        Few clusters may be alike by chance, as where each rater has the same share; then what single votes say remains.
+        Few clusters may be alike by chance, as where each rater has the same share; then single observations tell.
         """
-        c = np.asarray(contrast, dtype=np.float64)
-        return float(np.sqrt(max(float(c @ one @ c) for one in (self.both, self.first, self.second, self.single))))
+        c, each = np.asarray(contrast, dtype=np.float64), (self.both, self.first, self.second, self.cell, self.single)
+        return float(np.sqrt(max(float(c @ one @ c) for one in each)))
 
     def margin(self, contrast: npt.ArrayLike, level: float = 0.95) -> float:
         """Returns half the width of the interval of a contrast, by Student's t."""
@@ -77,7 +79,8 @@ def two_way(scores: Array, information: Array, first: Labels, second: Labels) ->
         raise TooFewClusters(f"expected at least 2 clusters of each kind, got {counts[0]} and {counts[1]}")
     _, cells = np.unique(first * counts[1] + second, return_inverse=True)
     by_first, by_second, by_cell = (_jackknife(scores, information, labels) for labels in (first, second, cells))
-    return Clustered(by_first + by_second - by_cell, by_first, by_second, by_cell, min(counts) - 1)
+    alone = _jackknife(scores, information, np.arange(len(scores)))
+    return Clustered(by_first + by_second - by_cell, by_first, by_second, by_cell, alone, min(counts) - 1)
 
 
 def mean_of(values: npt.ArrayLike, first: Labels, second: Labels) -> tuple[float, Clustered]:

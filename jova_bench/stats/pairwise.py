@@ -125,8 +125,9 @@ def variance(fit: Strengths, first: Labels, second: Labels, outcomes: Outcomes, 
     # Back from differences to the last item, without the tie, to M strengths of which contrasts are taken.
     back = np.zeros((count, count - 1 + ties))
     back[: count - 1, : count - 1] = np.eye(count - 1)
-    both, by_a, by_b, single = (back @ one @ back.T for one in (found.both, found.first, found.second, found.single))
-    return Clustered(both, by_a, by_b, single, found.df)
+    parts = (found.both, found.first, found.second, found.cell, found.single)
+    both, by_a, by_b, cell, single = (back @ one @ back.T for one in parts)
+    return Clustered(both, by_a, by_b, cell, single, found.df)
 
 
 def _parts(first: Labels, second: Labels, count: int) -> int:

@@ -24,7 +24,7 @@ NOBODY = {"root", "user", "admin", "ubuntu", "debian", "runner", "nobody"}
 LOCK = re.compile("secret|passw|passphrase|pwd|credential", re.IGNORECASE)
 """Names of settings whose numbers are secrets, too; a number of tokens is none."""
 SECRETIVE = re.compile(
-    "(?:^|[_-]|api)keys?$|[_-]keys?[_-]|(?-i:[a-z]Keys?(?![a-z]))|(?:^|[_-])pass$|(?:^|[_-])auth(?!or)"
+    "(?:^|[_-]|api)keys?(?:$|[_-](?!frame))|(?-i:[a-z]Keys?(?![a-z]))|(?:^|[_-])pass$|(?:^|[_-])auth(?!ors?(?:$|[_-]))"
     f"|token(?!i[sz])|{LOCK.pattern}|bearer|cookie",
     re.IGNORECASE,
 )

@@ -77,15 +77,18 @@ def test_the_jackknife_of_a_mean_is_exact():
     assert float(crossed.both[0, 0]) == pytest.approx(by_rater + by_prompt - np.var(values, ddof=1) / 4)
 
 
-def test_clusters_that_are_alike_by_chance_leave_the_spread_of_single_votes():
-    """Three raters and three prompts, each with one 0 among its three: no cluster differs, yet nine votes are few."""
-    values, rater, prompt = 1 - np.eye(3).ravel(), np.repeat(np.arange(3), 3), np.tile(np.arange(3), 3)
+@pytest.mark.parametrize("each", [1, 3])
+def test_clusters_that_are_alike_by_chance_leave_the_spread_of_single_votes(each):
+    """Three raters and three prompts with equal shares: no cluster differs, yet so few votes are not certain."""
+    values = (1 - np.eye(3)).ravel() if each == 1 else np.tile([0.0, 1.0, 1.0], 9)  # A third of each is 0.
+    rater, prompt = np.repeat(np.arange(3), 3 * each), np.tile(np.repeat(np.arange(3), each), 3)
     _, found = mean_of(values, rater, prompt)
     assert np.allclose([found.first, found.second], 0)
-    assert found.error([1.0]) ** 2 == pytest.approx(np.var(values, ddof=1) / 9)
-    share = share_of(values, rater, prompt)
-    # Standard error 1/6: (2/3 - 1/2) / (1/6) is 1, of which Student's t with 2 degrees of freedom has 1 - 1/sqrt(3).
-    assert (share.ci, share.p) == ((0.0, 1.0), pytest.approx(1 - 3**-0.5))
+    assert found.error([1.0]) ** 2 == pytest.approx(np.var(values, ddof=1) / len(values))
+    if each == 1:
+        share = share_of(values, rater, prompt)
+        # Standard error 1/6: (2/3 - 1/2) / (1/6) is 1; beyond it Student's t (2 degrees) has 1 - 1/sqrt(3).
+        assert (share.ci, share.p) == ((0.0, 1.0), pytest.approx(1 - 3**-0.5))
 
 
 def test_repeated_votes_add_nothing():
@@ -93,9 +96,12 @@ def test_repeated_votes_add_nothing():
     first, outcomes = np.zeros(60, int), rng.integers(-1, 2, 60).astype(np.int8)
     second, rater, prompt = first + 1, np.arange(60) % 10, np.arange(60) % 6
     fit = davidson(first, second, outcomes, 2)
-    once = variance(fit, first, second, outcomes, rater, prompt).error([1, -1])
+    once = variance(fit, first, second, outcomes, rater, prompt)
     thrice = [np.tile(one, 3) for one in (first, second, outcomes, rater, prompt)]
-    assert variance(davidson(*thrice[:3], 2), *thrice).error([1, -1]) == pytest.approx(once, rel=1e-5)
+    again = variance(davidson(*thrice[:3], 2), *thrice)
+    for kind in ("both", "first", "second", "cell"):
+        assert getattr(again, kind) == pytest.approx(getattr(once, kind), rel=1e-5), kind
+    assert again.single == pytest.approx(once.single / 3, rel=0.02)  # (n - 1) / n apart.
 
 
 def test_too_few_clusters_are_said():

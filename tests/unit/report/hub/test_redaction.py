@@ -118,6 +118,8 @@ def test_settings_whose_names_tell_a_secret_keep_no_text():
         "key_frames": "every",
         "author": "x",
     }
+    names = ("Authorization", "proxy_authorization", "apikey_prod", "APIKEY_2", "key_id", "api_key_2", "auth")
+    assert set(PLAIN.settings(dict.fromkeys(names, "x")).values()) == {"SECRET"}
     assert list(PLAIN.settings(locked).values()) == ["SECRET"] * 4 + ["x", 4, "x", 0.2, 1, "every", "x"]
     assert PLAIN.tags({"key": "C minor", "author": "Ann", "api_key": "x", "voice": "/a/b"}) == {
         "key": "C minor", "author": "Ann", "api_key": "SECRET", "voice": "PATH",
