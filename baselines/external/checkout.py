@@ -28,8 +28,10 @@ def modified(checkout: Path) -> bool:
 
 def _git(checkout: Path, *arguments: str) -> str:
     """Returns a command's output. Raises BenchError with the words of git, or of what kept it from an answer."""
-    # A folder that git is given, and does not find by itself, may belong to another user.
-    command = ["git", "--git-dir", str(checkout / ".git"), "--work-tree", str(checkout), *arguments]
+    # A folder that git is given, and does not find by itself, may belong to another user; its configuration may name a
+    # program that tells git what changed, which reading must not start.
+    where = ("--git-dir", str(checkout / ".git"), "--work-tree", str(checkout))
+    command = ["git", "-c", "core.fsmonitor=false", *where, *arguments]
     try:
         done = subprocess.run(command, capture_output=True, timeout=GIT_S, check=False)
     except subprocess.TimeoutExpired:

@@ -1,12 +1,13 @@
 """The folder of an external model: what is missing in it, and what its weights are called by."""
 
 import shutil
+import subprocess
 import tempfile
 from pathlib import Path
 
 import pytest
 
-from jova_baselines.external import home, pull
+from jova_baselines.external import checkout, home, pull
 from jova_baselines.external.manifest import load
 from jova_baselines.external.weights import Weights
 from jova_bench.assets.table import FOLDER_VARIABLE
@@ -55,6 +56,29 @@ def test_other_weights_are_another_version(tmp_path):
     first = home.weights_digest(manifest)
     (file.parent / pull.REVISION).write_text("chetwinlow1/Ovi@abc")
     assert len({before, first, home.weights_digest(manifest)}) == 3
+
+
+def test_reading_a_checkout_starts_no_program_that_its_configuration_names(tmp_path):
+    place, told = tmp_path / "checkout", tmp_path / "told"
+    place.mkdir()
+
+    def git(*arguments):
+        named = ("-c", "user.name=a", "-c", "user.email=a@b.c")
+        return subprocess.run(["git", "-C", str(place), *named, *arguments], check=True, capture_output=True).stdout
+
+    git("init", "-q")
+    (place / "a.py").write_text("1")
+    git("add", "a.py")
+    git("commit", "-qm", "a")
+    (tmp_path / "monitor").write_text(f"#!/bin/sh\ntouch {told}\n")
+    (tmp_path / "monitor").chmod(0o755)
+    git("config", "core.fsmonitor", str(tmp_path / "monitor"))
+    assert not checkout.modified(place)
+    assert not told.exists()
+    (place / "a.py").write_text("2")
+    assert checkout.modified(place)
+    git("status")
+    assert told.exists()  # It would have been started.
 
 
 def test_a_gpu_is_asked_for_only_when_everything_is_there(monkeypatch):
