@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 from jova_baselines.any_pipeline.recipe import FRAME_RATES, MOST_FRAMES, SIZE, STEP
-from jova_baselines.external.home import fetch_command
+from jova_baselines.external.home import fetch_command, missing_weights
 from jova_baselines.external.inputs import ModelInput
 from jova_baselines.external.job import Job
 from jova_baselines.external.manifest import Frames, Manifest, Options
@@ -22,7 +22,12 @@ def plan(inputs: ModelInput, manifest: Manifest, options: Options) -> Job:
         BenchError: a number that it needs is not stated, or its weights, which state them, are not here.
     """
     if not options:
-        raise BenchError(f"what it makes is known once its weights are here: {fetch_command(manifest)}")
+        lacks = (
+            f"its weights are here: {fetch_command(manifest)}"
+            if missing_weights(manifest)
+            else "diffusers is installed"
+        )
+        raise BenchError(f"what it makes is known once {lacks}")
     needed = {name: int(options[name]) for name in (*SIZE, STEP)}
     missing = [name for name, number in needed.items() if number == 0]
     if missing:

@@ -21,7 +21,7 @@ def requirements(manifest: Manifest) -> Requirements:
         unsized.append("checkout")
     if manifest.environment is not None and not where.installed.is_file():
         unsized.append("environment")
-    weights = tuple(_weights(one, home.present(manifest), str(where.folder)) for one in manifest.weights)
+    weights = tuple(_weights(one, home.present(manifest), where) for one in manifest.weights)
     fetch = home.fetch_command(manifest)
     return Requirements(
         weights=weights,
@@ -54,7 +54,7 @@ def _is_to_fetch(folder: Path, commit: str) -> bool:
         return False
 
 
-def _weights(one: Weights, found: Present, into: str) -> WeightFiles:
+def _weights(one: Weights, found: Present, where: home.Home) -> WeightFiles:
     here = not found.missing(one)
     stated = None if one.gb is None else round(one.gb * 1e9)
     measured = sum(path.stat().st_size for path in found.files(one).values())
@@ -65,5 +65,5 @@ def _weights(one: Weights, found: Present, into: str) -> WeightFiles:
         size=measured if here else stated,
         here=here,
         pinned=one.pinned,
-        into=into,
+        into=f"{where.weights / one.folder}: {', '.join(one.files)}",
     )

@@ -39,7 +39,7 @@ def headers(url: str) -> dict[str, str]:
     named = _named().userinfo
     if not named or not url.startswith(f"{endpoint()}/"):
         return {}
-    return {"Authorization": f"Basic {b64encode(unquote_to_bytes(named)).decode()}"}
+    return {"Authorization": f"Basic {b64encode(unquote_to_bytes(named if b':' in named else named + b':')).decode()}"}
 
 
 def hint(url: str) -> str:

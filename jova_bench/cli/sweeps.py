@@ -52,7 +52,10 @@ def add(verbs: Verbs) -> None:
     )
     one.add_argument("--grid", action="store_true", help="every combination instead of one factor at a time")
     one.add_argument(
-        "--seeds", default="0", metavar="A,B,C", help="training seeds; arms that a sweep does not repeat get the first"
+        "--seeds",
+        action="append",
+        metavar="A,B,C",
+        help="training seeds (default 0); arms that a sweep does not repeat get the first",
     )
     one.add_argument("--only", action="append", metavar="ARM", help="this arm and the base alone; repeat for several")
     one.add_argument("--steps", metavar="N", help="steps of the optimiser, as --base steps=N")
@@ -85,7 +88,14 @@ def _sweep(args: argparse.Namespace) -> int:
     model = swept_model(spec.model)
     spec = spec.model_copy(update=_flags(args, spec, model))
     out = args.out or OUT
-    plan = plan_sweep(spec, model, seeds=_seeds(args.seeds), only=args.only, out=out, assets=asset_table(args.assets))
+    plan = plan_sweep(
+        spec,
+        model,
+        seeds=_seeds(",".join(args.seeds or ["0"])),
+        only=args.only,
+        out=out,
+        assets=asset_table(args.assets),
+    )
     if args.dry_run:
         show_page(dry_run(plan, model))
         return EXIT_OK

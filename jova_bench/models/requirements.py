@@ -23,7 +23,7 @@ class WeightFiles:
     pinned: bool
     """Whether a commit or digest is stated. What is not may be another file tomorrow."""
     into: str = ""
-    """Folder that holds them: models with the same one share what has the same name."""
+    """Folder and files: models for which these and the name are the same share them. Empty where none does."""
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,10 @@ class Part:
 
     def features(self) -> Sequence[Path]:
         """Returns the files of cached arrays. Raises BenchError for a link out of the folder."""
-        return [self._inside(path) for path in sorted((self.folder / FEATURES).glob(ARRAYS))]
+        found = sorted((self.folder / FEATURES).glob(ARRAYS))
+        for folder in {path.parent for path in found}:
+            self._inside(folder)
+        return [self._inside(path) if path.is_symlink() else path for path in found]
 
     def _inside(self, path: Path) -> Path:
         if not path.resolve().is_relative_to(self.folder.resolve()):

@@ -120,7 +120,7 @@ class Share:
 def share_of(values: npt.ArrayLike, first: Labels, second: Labels, level: float = 0.95) -> Share:
     """Computes the mean of values in [0, 1].
 
-    Where no cluster differs from another, as where all values are 1, there is no spread to estimate from: then the
+    Where no value differs from another, as where all are 1, there is no spread to estimate from: then the
     clusters of the smaller clustering count as so many independent answers.
 
     Raises:

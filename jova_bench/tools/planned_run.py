@@ -159,8 +159,8 @@ class DryRun:
     @cached_property
     def download(self) -> tuple[int, tuple[str, ...]]:
         """Bytes to fetch for models that fit a prompt, and what of it has no known size."""
-        weights = [files for one in self._able for files in _needs(one).weights if not files.here]
-        sizes = {(one.into, one.name): one.size for one in weights}
+        weights = [(one, files) for one in self._able for files in _needs(one).weights if not files.here]
+        sizes = {(files.into or one.name, files.name): files.size for one, files in weights}
         sizes |= {("metrics", one.name): one.size for one in self.metric_weights}
         unknown = tuple(name for (_, name), size in sizes.items() if size is None)
         return sum(size or 0 for size in sizes.values()), unknown

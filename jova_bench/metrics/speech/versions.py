@@ -11,8 +11,6 @@ from collections.abc import Mapping
 from functools import cache
 from importlib import metadata
 
-version = cache(metadata.version)
-"""Read once: a report asks for each of these dozens of times."""
 USUAL: Mapping[str, str] = {"indic-numtowords": "1.1.0", "num2words": "0.5.14", "whisper-normalizer": "0.1.15"}
 """Versions that an identity does not name."""
 USED: Mapping[str, tuple[str, ...]] = {"spoken": tuple(USUAL), "whisper": ("whisper-normalizer",)}

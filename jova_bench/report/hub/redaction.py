@@ -72,7 +72,7 @@ _MAIL = (
 """Addresses of mail, and names with a password of signs that no address has, at a host."""
 _INSIDE = (
     r"\b[\w-]+(?:\.[\w-]+)*\.(?:internal|intranet|local|localdomain|lan|corp|intra|home)\b"
-    r"|(?<![\w/.@-])[A-Za-z][\w-]*(?:\.[\w-]+)*\.(?!(?:py|toml|jsonl?|ya?ml|csv|md|js)\b)[A-Za-z][\w-]+:\d{2,5}\b"
+    r"|(?<![\w/.@-])[A-Za-z][\w-]*(?:\.[\w-]+)+\.(?!(?:py|pyx|cp?p?|cc|cuh?|h|hpp|js|toml|jsonl?|ya?ml|csv|md|txt|mp4|wav)\b)[A-Za-z][\w-]+:\d{2,5}\b"
 )
 _NUMBER = (
     r"\b(?:\d{1,3}\.){3}\d{1,3}(?::\d+)?\b|\b(?:[0-9a-fA-F]{1,4}:){4,7}[0-9a-fA-F]{1,4}\b"

@@ -87,6 +87,8 @@ def test_what_models_of_one_folder_share_is_fetched_once_and_nothing_for_one_tha
 
     models = [film(Film, "a", "x"), film(Film, "b", "x"), film(Film, "c", "y"), film(Idle, "d", "z")]
     assert plan(tmp_path, models).download == (4_000_000_000, ("a/free (unpinned)",) * 2)
+    apart = [film(Film, "a", ""), film(Film, "b", "")]  # Of packages that say nothing of where.
+    assert plan(tmp_path, apart).download[0] == 4_000_000_000
 
 
 def test_a_published_time_of_other_clips_is_told_and_not_used(tmp_path):

@@ -65,7 +65,7 @@ def test_shapes_are_removed_on_any_machine(text, expected):
         "25 fps, 30000/1001, 1/2 and/or n/a at 3 km/h", "64x64, 25 fps, AAC / 16 kHz", "text/html", "-21.7 (1)",
         "outside the embedded domain", "diffusers:Lightricks/LTX-2@0123abc", "hf:my-lab/my-suite@v2",
         "github:OpenMOSS/MOVA@595a976", "https://arxiv.org/abs/2512.13677", "2:30:15 h", "sway=a|b, clips/real/p.0.mp4",
-        "in plan.py:123",
+        "in plan.py:123, a.mp4:12 [alloc_cpu.cpp:124]",
         "std::bad_alloc", "lse_c@syncnet-a has no value", "60 %/clip", "max_tokens=512", "task-bound, high-quality",
     ],
 )  # fmt: skip
