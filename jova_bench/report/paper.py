@@ -136,7 +136,8 @@ def _panel(board: Leaderboard, shown: Sequence[Column], marks: Marks) -> str:
 
 def _head(column: Column) -> list[str]:
     """Returns the lines of a column's head: its name, then what is in parentheses at its end, if anything."""
-    name, _, kind = one_line(column.label).rpartition(" (") if column.label.endswith(")") else (column.label, "", "")
+    label = one_line(column.label)
+    name, _, kind = label.rpartition(" (") if " (" in label and label.endswith(")") else (label, "", "")
     lines = wrap(name, WORDS, break_long_words=False, break_on_hyphens=False)
     return [*lines, f"({kind}" if kind else ""]
 

@@ -29,12 +29,13 @@ SECRETIVE = re.compile(
     re.IGNORECASE,
 )
 """Names of variables and settings whose values are secrets."""
-HARMLESS = {"key", "keys"}
-"""Those of them that are none as a prompt's tag, such as the key of a song."""
+_TAGS = re.compile(rf"{LOCK.pattern}|api[_-]?key|(?:^|[_-])token$|bearer|authori[sz]ation", re.IGNORECASE)
+"""Names of tags that are secrets: a prompt may well say the key of a song, its author, or what is low-pass."""
 LEAST_SECRET, LEAST_VALUE = 6, 12
 """Fewest characters of a secret, and of the value of any other variable: shorter ones are words of our own, too."""
 
-_ANY_VALUE = r"(?:\\+\"[^\"\\]*\\+\"|'[^']*'|\"[^\"]*\"|[^\s'\",;]+)"
+_ANY_VALUE = r"(?:\\+\"(?:.*?\\+\"|.*)|'[^']*'?|\"[^\"]*\"?|[^\s'\",;]+)"
+"""Without a closing quote, as where a text was cut, to its end."""
 _SECRET_VALUE = rf"(?!\d+(?:\.\d+)?(?![\w.])){_ANY_VALUE}"
 _IS = r"\\*['\"]?\s*[:=\uff1a\uff1d]\s*"
 """What stands between a name and its value, in JSON within JSON, too."""
@@ -173,11 +174,8 @@ class Redaction:
         }
 
     def tags(self, given: Mapping[str, str]) -> dict[str, Any]:
-        """Returns the tags of a prompt, redacted as settings are."""
-        return {
-            self(name): self(value) if name.lower() in HARMLESS else self.settings({name: value})[self(name)]
-            for name, value in given.items()
-        }
+        """Returns the tags of a prompt, redacted; one whose name tells a secret keeps no text."""
+        return {self(name): SECRET if _TAGS.search(name) else self(value) for name, value in given.items()}
 
     def _shape(self, found: re.Match[str]) -> str:
         """Returns what stands in the place of a match."""

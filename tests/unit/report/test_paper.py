@@ -280,6 +280,22 @@ def test_no_caption_promises_intervals_that_are_not_there():
     assert told == [False, True]
 
 
+@pytest.mark.parametrize(
+    ("label", "cell"),
+    [
+        ("SNR(dB)", r"{SNR(dB) $\uparrow$}"),
+        ("LSE-C a (embedded)", r"{\scriptsize (embedded)}"),
+    ],
+)
+def test_a_head_keeps_parentheses_that_belong_to_its_name(label, cell):
+    made = leaderboard(
+        Summary(schema_version=1, suite="s", profile="standard", estimates=(estimate("m"),), cost=()), blank_manifest()
+    )
+    board = choose(made, ["lse_c"])
+    (column,) = board.columns
+    assert cell in paper(replace(board, columns=[replace(column, label=label)]))
+
+
 def test_the_head_says_what_compiles_letters_of_other_scripts():
     def head(model):
         board = choose(

@@ -50,6 +50,8 @@ PLAIN = Redaction(metrics=("lse_c",))
         (r'got {"error": "{\"token\": \"hunterP3pw\", \"n\": 1}"}', r'got {"error": "{\"SECRET, \"n\": 1}"}'),
         ("token\uff1ahunter2 password: 12345678, db_pwd='1'", "SECRET SECRET, SECRET"),
         ("AccountKey=x;privateKey: y, auth: z", "SECRET;SECRET, SECRET"),
+        (r'{\"token\": \"ab\\u0041c\"}', r'{\"SECRET}'),
+        ("'api_key': 'plain secret v... (2,222 characters)", "'SECRET"),
         ("login bob:pa$$w0rd@db.example.com", "login USER"),
         ("gpu7.acme.com:443 refused", "HOST refused"),
         ("https://huggingface.co/hf_abcdefghijklmnopqrst/x", "https://huggingface.co/SECRET/x"),
@@ -121,6 +123,8 @@ def test_settings_whose_names_tell_a_secret_keep_no_text():
     names = ("Authorization", "proxy_authorization", "apikey_prod", "APIKEY_2", "key_id", "api_key_2", "auth")
     assert set(PLAIN.settings(dict.fromkeys(names, "x")).values()) == {"SECRET"}
     assert list(PLAIN.settings(locked).values()) == ["SECRET"] * 4 + ["x", 4, "x", 0.2, 1, "every", "x"]
+    tags = ("musical_key", "token_length", "authenticity", "low_pass", "cookies")
+    assert set(PLAIN.tags(dict.fromkeys(tags, "x")).values()) == {"x"}
     assert PLAIN.tags({"key": "C minor", "author": "Ann", "api_key": "x", "voice": "/a/b"}) == {
         "key": "C minor", "author": "Ann", "api_key": "SECRET", "voice": "PATH",
     }  # fmt: skip
