@@ -35,7 +35,7 @@ LEAST_SECRET, LEAST_VALUE = 6, 12
 """Fewest characters of a secret, and of the value of any other variable: shorter ones are words of our own, too."""
 
 _ANY_VALUE = r"(?:\\+\"(?:.*?\\+\"|.*)|'[^']*'?|\"[^\"]*\"?|[^\s'\",;]+)"
-"""Without a closing quote, as where a text was cut, to its end."""
+"""A value to its closing quote, or where a text was cut before it, to the end."""
 _SECRET_VALUE = rf"(?!\d+(?:\.\d+)?(?![\w.])){_ANY_VALUE}"
 _IS = r"\\*['\"]?\s*[:=\uff1a\uff1d]\s*"
 """What stands between a name and its value, in JSON within JSON, too."""
