@@ -19,6 +19,8 @@ PLAYED = WITHIN | {
 """Boxes that players read, and the names of the programs that wrote the file, which FFmpeg shows as tags."""
 EMPTY = {b"free", b"skip"}
 """Boxes of unused space: zeros."""
+IN_THIS_FILE = b"\0\0\0\x0curl \0\0\0\x01"
+"""The one reference to data that names no file, version and count before it (ISO/IEC 14496-12, 8.7.2)."""
 
 
 def unplayed(content: bytes) -> str | None:
@@ -38,6 +40,8 @@ def unplayed(content: bytes) -> str | None:
             return "without a size"
         if name not in PLAYED and (name not in EMPTY or any(content[inside:stop])):
             return name.decode("latin-1")
+        if name == b"dref" and content[inside + 8 : stop] not in (IN_THIS_FILE, IN_THIS_FILE.replace(b"url ", b"alis")):
+            return "dref"
         parts.append((stop, end))
         if name == b"meta" and not any(content[inside : inside + 4]):  # ISO's has four bytes before its boxes.
             inside += 4

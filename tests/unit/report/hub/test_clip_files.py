@@ -72,6 +72,7 @@ def in_movie(content, more):
         (lambda content: content + b"trailing bytes of Carol", "'without a size'"),
         (lambda content: in_movie(content, box(b"udta", box(b"XMP_", b"<xmp>by Carol</xmp>"))), "'XMP_'"),
         (lambda content: in_movie(content, box(b"meta", bytes(4) + box(b"xml ", b"by Carol"))), "'xml '"),
+        (lambda content: content.replace(b"url \0\0\0\1", b"url \0\0\0\0"), "'dref'"),
         (lambda content: content + box(b"free", bytes(9)), None),
         (lambda content: in_movie(content, box(b"udta", bytes(4))), None),
         (lambda content: content + bytes(4) + b"mdat" + bytes(9), None),
