@@ -14,6 +14,7 @@ no reason (None) beside a result is no refusal.
 from __future__ import annotations
 
 import importlib.util
+import io
 import json
 import os
 import random
@@ -87,6 +88,8 @@ def take_over_stdio() -> tuple[IO[str], IO[str]]:
     os.dup2(nothing, 0)
     os.close(nothing)
     os.dup2(2, 1)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)  # A process that is killed has its last lines in the log.
     return requests, answers
 
 

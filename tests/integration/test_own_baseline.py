@@ -37,7 +37,7 @@ class Model:
 
 
 @pytest.fixture(scope="module")
-def upstream(tmp_path_factory):
+def theirs(tmp_path_factory):
     """A repository of somebody's, and its commit."""
     folder = tmp_path_factory.mktemp("upstream")
     (folder / "my_upstream.py").write_text(UPSTREAM)
@@ -49,13 +49,13 @@ def upstream(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory, upstream):
+def site(tmp_path_factory, theirs):
     """The template with the upstream's address and commit in its manifest, installed by pip."""
     root = tmp_path_factory.mktemp("own")
     shutil.copytree(TEMPLATE, root / "src")
     recipe = root / "src" / "my_bench" / "my_model" / "manifest.toml"
     text, old = recipe.read_text(), manifest.read(recipe).source
-    for before, after in zip((old.repository, old.commit), upstream, strict=True):
+    for before, after in zip((old.repository, old.commit), theirs, strict=True):
         assert text.count(before) == 1
         text = text.replace(before, after)
     recipe.write_text(text)
@@ -76,14 +76,14 @@ def command(site, folder, *words):
     )
 
 
-def test_it_is_listed_set_up_and_run(site, upstream, tmp_path, monkeypatch):
+def test_it_is_listed_set_up_and_run(site, theirs, tmp_path, monkeypatch):
     done = command(site, tmp_path, "jova_bench", "ls", "models", "--json")
     (found,) = [one for one in json.loads(done.stdout) if one["name"] == "my-model"]
     assert found["why_not"].endswith("jova-bench baselines setup my-model --weights")
     assert found["settings"]["title"] == "My model (base)"
     done = command(site, tmp_path, "jova_baselines.setup", "my-model", "--weights", "--dry-run")
     assert (done.returncode, done.stderr) == (0, "")
-    assert f"fetch --quiet --depth 1 {' '.join(upstream)}" in done.stdout
+    assert f"fetch --quiet --depth 1 {' '.join(theirs)}" in done.stdout
     done = command(site, tmp_path, "jova_baselines.setup")
     assert "my-model       My model (base): GPU memory not stated (not measured); code MIT, weights MIT" in done.stdout
     fill(site, tmp_path, monkeypatch)

@@ -75,6 +75,13 @@ def test_what_the_model_answers_is_told_from_what_fails(worker, folder):
         one.generate({"text": "odd"}, 0, folder)
 
 
+def test_what_a_killed_upstream_printed_is_the_reason(worker, folder):
+    """A file, such as the log, would get it only in blocks of eight thousand letters."""
+    one = worker("    print('out of tokens'); os.kill(os.getpid(), 9)")
+    with pytest.raises(SampleFailed, match="out of tokens"):
+        one.generate({}, 0, folder)
+
+
 def test_a_second_attempt_finds_its_folder_empty(worker, folder):
     one = worker("""
     left = sorted(path.name for path in Path(folder).iterdir())
