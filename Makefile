@@ -8,7 +8,7 @@
 # make site  build the documentation into build/site; a warning is an error
 #
 # CI_MODELS what make reference freezes
-# LIMIT     prompts of the suite that make run uses (128 are all; they take three minutes on two cores)
+# LIMIT     prompts of the suite that make run uses (128 are all; they take four minutes on two cores)
 # PYTHON    the interpreter that makes .venv (3.11 or newer)
 # PIP_ARGS  passed to pip, e.g. --index-url of an index with CPU builds of torch (see the README)
 
